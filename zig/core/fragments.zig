@@ -1,0 +1,32 @@
+//! The order in which data frames may come, RFC 6455 5.4: a message is one TEXT or BINARY frame, then CONTINUATION
+//! frames until one has FIN. Control frames may stand between them and change nothing here.
+//!
+//! Invariant: `open` is true exactly while a first frame was accepted and its last one was not.
+
+const Opcode = @import("opcode.zig").Opcode;
+const Failure = @import("failure.zig").Failure;
+
+pub const Fragments = struct {
+    /// The next data frame has to be a CONTINUATION.
+    open: bool = false,
+    /// The last data frame was part of a TEXT message.
+    text: bool = false,
+
+    /// Takes the next frame. After a failure nothing has changed.
+    pub fn accept(self: *Fragments, opcode: Opcode, fin: bool) ?Failure {
+        if (opcode.isControl()) return null; // RFC 6455 5.4: may be injected in the middle of a message
+        if (opcode == .continuation) {
+            if (!self.open) return .unexpected_continuation;
+        } else {
+            if (self.open) return .unfinished_message;
+            self.text = opcode == .text;
+        }
+        self.open = !fin;
+        return null;
+    }
+
+    /// Whether the data frame just accepted belongs to a TEXT message, fragments of it included.
+    pub fn inText(self: Fragments) bool {
+        return self.text;
+    }
+};
