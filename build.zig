@@ -1,0 +1,93 @@
+//! For those who come with Zig. `setup.py` makes what Python installs; both take the list of modules
+//! from zig/modules.json.
+//!
+//!     zig build test                  tests of the core and of the kernels
+//!     zig build test --fuzz=200K      the same targets fuzzed; read the output, a crash still exits 0
+//!     zig build native                the extension for this machine, in zig-out/picows/
+
+const std = @import("std");
+
+const ModuleRow = struct {
+    name: []const u8,
+    root: []const u8,
+    deps: []const []const u8,
+    cpu: ?[]const u8 = null,
+    arch: ?[]const u8 = null,
+};
+
+pub fn build(b: *std.Build) void {
+    // Not the CPU at hand: kernels for newer CPUs are modules of their own, chosen at run time.
+    // And not the libc at hand: naming one means Zig's own, so that no libc needs to be installed.
+    var default: std.Target.Query = .{ .cpu_model = .baseline };
+    if (b.graph.host.result.isGnuLibC()) {
+        default.abi = .gnu;
+        default.glibc_version = .{ .major = 2, .minor = 17, .patch = 0 };
+    }
+    const target = b.standardTargetOptions(.{ .default_target = default });
+    const optimize = b.standardOptimizeOption(.{});
+    const modules = addModules(b, target, optimize);
+
+    const test_step = b.step("test", "Run the tests of the core and of the kernels");
+    for ([_][]const u8{ "core", "cpu" }) |name| {
+        const module = modules.get(name).?;
+        const root = module.root_source_file.?.dirname().path(b, "tests.zig");
+        const tests = b.addTest(.{
+            .name = b.fmt("{s}-tests", .{name}),
+            .use_llvm = true, // Zig's own x86-64 backend has no instrumentation for --fuzz
+            .root_module = b.createModule(.{
+                .root_source_file = root,
+                .target = target,
+                .optimize = optimize,
+            }),
+        });
+        var imports = module.import_table.iterator();
+        while (imports.next()) |import| tests.root_module.addImport(import.key_ptr.*, import.value_ptr.*);
+        test_step.dependOn(&b.addRunArtifact(tests).step);
+    }
+
+    const native = b.addLibrary(.{
+        .name = "_native",
+        .linkage = .dynamic,
+        .root_module = modules.get("native").?,
+    });
+    native.root_module.link_libc = true;
+    native.linker_allow_shlib_undefined = true; // Python's symbols come from the interpreter
+    const install = b.addInstallArtifact(native, .{
+        .dest_dir = .{ .override = .{ .custom = "picows" } },
+        .dest_sub_path = "_native.abi3.so",
+        .dylib_symlinks = false,
+    });
+    b.step("native", "Compile the extension for this machine").dependOn(&install.step);
+}
+
+fn addModules(
+    b: *std.Build,
+    target: std.Build.ResolvedTarget,
+    optimize: std.builtin.Optimize,
+) std.StringHashMap(*std.Build.Module) {
+    const arena = b.graph.arena;
+    const source = @embedFile("zig/modules.json");
+    const rows = std.json.parseFromSliceLeaky([]const ModuleRow, arena, source, .{}) catch |err|
+        std.debug.panic("zig/modules.json: {t}", .{err});
+    var modules: std.StringHashMap(*std.Build.Module) = .init(arena);
+    for (rows) |row| {
+        if (row.arch) |arch| if (!std.mem.eql(u8, arch, @tagName(target.result.cpu.arch))) continue;
+        var query = target.query;
+        if (row.cpu) |name| {
+            const model = target.result.cpu.arch.parseCpuModel(name) orelse
+                std.debug.panic("zig/modules.json: no CPU {s}", .{name});
+            query.cpu_model = .{ .explicit = model };
+        }
+        modules.put(row.name, b.createModule(.{
+            .root_source_file = b.path(row.root),
+            .target = b.resolveTargetQuery(query),
+            .optimize = optimize,
+        })) catch @panic("OOM");
+    }
+    for (rows) |row| {
+        const module = modules.get(row.name) orelse continue;
+        // A dependency for another architecture is left out: the source asks before it imports one.
+        for (row.deps) |dep| if (modules.get(dep)) |found| module.addImport(dep, found);
+    }
+    return modules;
+}

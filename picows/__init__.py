@@ -1,0 +1,51 @@
+"""WebSocket client and server for asyncio, with its hot path in Zig."""
+
+from ._native import (
+    WSAutoPingStrategy,
+    WSCloseCode,
+    WSFrame,
+    WSListener,
+    WSMsgType,
+    WSTransport,
+    __version__,
+)
+from .connect import ws_connect
+from .exceptions import (
+    WSError,
+    WSHandshakeError,
+    WSInvalidHeaderError,
+    WSInvalidMessageError,
+    WSInvalidStatusError,
+    WSInvalidUpgradeError,
+    WSInvalidURL,
+    WSProtocolError,
+)
+from .handshake import WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener
+from .options import PICOWS_DEBUG_LL
+from .serve import ws_create_server
+from .url import WSParsedURL
+
+__all__ = [
+    "PICOWS_DEBUG_LL",
+    "WSAutoPingStrategy",
+    "WSCloseCode",
+    "WSError",
+    "WSFrame",
+    "WSHandshakeError",
+    "WSInvalidHeaderError",
+    "WSInvalidMessageError",
+    "WSInvalidStatusError",
+    "WSInvalidURL",
+    "WSInvalidUpgradeError",
+    "WSListener",
+    "WSMsgType",
+    "WSParsedURL",
+    "WSProtocolError",
+    "WSTransport",
+    "WSUpgradeRequest",
+    "WSUpgradeResponse",
+    "WSUpgradeResponseWithListener",
+    "__version__",
+    "ws_connect",
+    "ws_create_server",
+]

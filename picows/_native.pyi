@@ -1,0 +1,169 @@
+"""Types of the compiled module; `tests/test__native.py` compares them with it."""
+
+import asyncio
+import enum
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, final
+
+from typing_extensions import Buffer
+
+from .closing import WSCloseHandshake
+from .handshake import WSUpgradeRequest, WSUpgradeResponse
+
+__version__: Final[str]
+
+class WSMsgType(enum.IntEnum):
+    CONTINUATION = 0
+    TEXT = 1
+    BINARY = 2
+    CLOSE = 8
+    PING = 9
+    PONG = 10
+
+class WSCloseCode(enum.IntEnum):
+    NO_INFO = 0
+    OK = 1000
+    GOING_AWAY = 1001
+    PROTOCOL_ERROR = 1002
+    UNSUPPORTED_DATA = 1003
+    ABNORMAL_CLOSURE = 1006
+    INVALID_TEXT = 1007
+    POLICY_VIOLATION = 1008
+    MESSAGE_TOO_BIG = 1009
+    MANDATORY_EXTENSION = 1010
+    INTERNAL_ERROR = 1011
+    SERVICE_RESTART = 1012
+    TRY_AGAIN_LATER = 1013
+    BAD_GATEWAY = 1014
+
+class WSAutoPingStrategy(enum.IntEnum):
+    PING_WHEN_IDLE = 1
+    PING_PERIODICALLY = 2
+
+@final
+class WSFrame:
+    @property
+    def msg_type(self) -> WSMsgType: ...
+    @property
+    def fin(self) -> bool: ...
+    @property
+    def rsv1(self) -> bool: ...
+    @property
+    def rsv2(self) -> bool: ...
+    @property
+    def rsv3(self) -> bool: ...
+    @property
+    def last_in_buffer(self) -> bool: ...
+    @property
+    def tail_size(self) -> int: ...
+    @property
+    def payload_size(self) -> int: ...
+    def get_payload_as_bytes(self) -> bytes: ...
+    def get_payload_as_utf8_text(self) -> str: ...
+    def get_payload_as_ascii_text(self) -> str: ...
+    def get_payload_as_memoryview(self) -> memoryview: ...
+    def get_close_code(self) -> WSCloseCode | int: ...
+    def get_close_message(self) -> bytes | None: ...
+    def get_close_reason(self) -> str | None: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+
+@final
+class WSTransport:
+    @property
+    def underlying_transport(self) -> asyncio.Transport: ...
+    @property
+    def request(self) -> WSUpgradeRequest: ...
+    @property
+    def response(self) -> WSUpgradeResponse: ...
+    @property
+    def close_handshake(self) -> WSCloseHandshake | None: ...
+    @property
+    def is_client_side(self) -> bool: ...
+    @property
+    def is_secure(self) -> bool: ...
+    @property
+    def is_close_frame_sent(self) -> bool: ...
+    @property
+    def is_disconnected(self) -> bool: ...
+    @property
+    def _disconnected(self) -> asyncio.Future[None] | None: ...
+    @property
+    def _exception(self) -> BaseException | None: ...
+    def send(
+        self,
+        msg_type: WSMsgType | int,
+        message: str | Buffer | None,
+        fin: bool = True,
+        rsv1: bool = False,
+        rsv2: bool = False,
+        rsv3: bool = False,
+    ) -> None: ...
+    def send_reuse_external_bytearray(
+        self,
+        msg_type: WSMsgType | int,
+        buffer: bytearray,
+        msg_offset: int,
+        fin: bool = True,
+        rsv1: bool = False,
+        rsv2: bool = False,
+        rsv3: bool = False,
+    ) -> None: ...
+    def send_ping(self, message: str | Buffer | None = None) -> None: ...
+    def send_pong(self, message: str | Buffer | None = None) -> None: ...
+    def send_close(
+        self,
+        close_code: WSCloseCode | int = WSCloseCode.NO_INFO,
+        close_message: str | Buffer | None = None,
+    ) -> None: ...
+    def disconnect(self, graceful: bool = True) -> None: ...
+    def wait_disconnected(self) -> Coroutine[Any, Any, None]: ...
+
+class WSListener:
+    def __new__(cls, *args: Any, **kwargs: Any) -> WSListener: ...
+    def on_ws_connected(self, transport: WSTransport, /) -> None: ...
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame, /) -> None: ...
+    def on_ws_disconnected(self, transport: WSTransport, /) -> None: ...
+    def send_user_specific_ping(self, transport: WSTransport, /) -> None: ...
+    def is_user_specific_pong(self, frame: WSFrame, /) -> bool: ...
+    def pause_writing(self) -> None: ...
+    def resume_writing(self) -> None: ...
+
+@final
+class LoopState:
+    def __new__(cls, seed: bytes) -> LoopState: ...
+    def reseed(self, seed: bytes, /) -> None: ...
+
+@final
+class Protocol(asyncio.BufferedProtocol):
+    @property
+    def transport(self) -> WSTransport | None: ...
+    @property
+    def listener(self) -> WSListener | None: ...
+    @property
+    def upgraded(self) -> asyncio.Future[None] | None: ...
+    def is_buffered_protocol(self) -> bool: ...
+    def handshake_timed_out(self) -> None: ...
+
+@final
+class Endpoint:
+    def __new__(
+        cls,
+        loop_state: LoopState,
+        loop: asyncio.AbstractEventLoop,
+        logger: logging.Logger | logging.LoggerAdapter[Any],
+        listener_factory: Callable[..., Any],
+        handshake_timeout: float | None,
+        max_frame_size: int,
+        disconnect_on_exception: bool,
+        enable_auto_pong: bool,
+        strict: bool,
+        factory_takes_handshake: bool,
+        request: WSUpgradeRequest | None = None,
+        request_bytes: bytes | None = None,
+        key: bytes | None = None,
+    ) -> Endpoint: ...
+    def __call__(self) -> Protocol: ...
+
+@final
+class Chunk: ...

@@ -1,0 +1,394 @@
+"""The opening handshake as Python objects (RFC 6455, 4): requests, responses and their header text.
+
+The compiled module reads and checks heads; what is here is what users see and make. Header text is
+UTF-8 with `surrogateescape` both ways, so any bytes that were received can be sent on unchanged.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from multidict import CIMultiDict
+
+from .exceptions import WSInvalidURL
+
+if TYPE_CHECKING:
+    from .picows import WSListener
+    from .url import WSParsedURL
+
+__all__ = [
+    "WSHeadersLike",
+    "WSUpgradeRequest",
+    "WSUpgradeResponse",
+    "WSUpgradeResponseWithListener",
+    "add_extra_headers",
+    "build_request",
+    "header_pairs",
+    "make_response",
+]
+
+WSHeadersLike = Mapping[str, str] | Iterable[tuple[str, str]]
+"""Headers as users give them; a mapping may hold a name several times, as `CIMultiDict` does."""
+
+_VERSION: Final = re.compile(rb"HTTP/[0-9]\.[0-9]")  # RFC 9112, 2.3
+_FIELD_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, 5.6.2: a token
+_NOT_IN_FIELD_VALUE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110, 5.5
+_TEXT_PLAIN: Final = "text/plain; charset=utf-8"
+_NOT_HEADERS: Final = (
+    "extra_headers has to be a mapping or an iterable of pairs (name, value), all of them str"
+)
+
+
+class WSUpgradeRequest:
+    """An opening handshake request (RFC 6455, 4.1).
+
+    Args:
+        method: `b"GET"`: no other method can ask for an upgrade to WebSocket.
+        path: target of the request: path and query, as in the request line. Like `b"/ws?room=1"`.
+        version: `b"HTTP/1.1"`.
+        headers: names in any case; a name may be there several times. None makes an empty one.
+    """
+
+    __slots__ = ("headers", "method", "path", "version")
+
+    method: bytes
+    path: bytes
+    version: bytes
+    headers: CIMultiDict[str]
+
+    def __init__(
+        self,
+        method: bytes = b"GET",
+        path: bytes = b"/",
+        version: bytes = b"HTTP/1.1",
+        headers: CIMultiDict[str] | None = None,
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.version = version
+        self.headers = CIMultiDict() if headers is None else headers
+
+    def __repr__(self) -> str:
+        # Without the headers: cookies and credentials are among them, and a repr ends in log files.
+        line = f"{self.method!r} {self.path!r} {self.version!r}"
+        return f"<WSUpgradeRequest {line}, {len(self.headers)} headers>"
+
+
+class WSUpgradeResponse:
+    """An answer to an opening handshake request (RFC 6455, 4.2.2).
+
+    A server makes one with a `create_...` function; a client finds the server's in
+    `WSTransport.response` and in a `WSHandshakeError`.
+
+    Args:
+        version: `b"HTTP/1.1"`.
+        status: an `http.HTTPStatus`, or the plain number if Python does not know it.
+        headers: names in any case; a name may be there several times. None makes an empty one.
+        body: content of the response, bytes-like; None if there is none.
+    """
+
+    __slots__ = ("body", "headers", "status", "version")
+
+    version: bytes
+    status: HTTPStatus | int
+    headers: CIMultiDict[str]
+    body: bytes | None
+
+    def __init__(
+        self,
+        version: bytes = b"HTTP/1.1",
+        status: HTTPStatus | int = HTTPStatus.OK,
+        headers: CIMultiDict[str] | None = None,
+        body: bytes | None = None,
+    ) -> None:
+        self.version = version
+        self.status = status
+        self.headers = CIMultiDict() if headers is None else headers
+        self.body = body
+
+    def __repr__(self) -> str:
+        size = 0 if self.body is None else len(self.body)
+        line = f"{self.version!r} {self.status}"
+        return f"<WSUpgradeResponse {line}, {len(self.headers)} headers, body of {size} bytes>"
+
+    @staticmethod
+    def create_101_response(extra_headers: WSHeadersLike | None = None) -> WSUpgradeResponse:
+        """Make the response that agrees to the upgrade. `Sec-WebSocket-Accept` is added when it is
+        sent.
+
+        Args:
+            extra_headers: headers to add, like `Sec-WebSocket-Protocol`.
+
+        Raises:
+            TypeError: `extra_headers` is not a mapping or an iterable of pairs of str.
+        """
+        response = _create(HTTPStatus.SWITCHING_PROTOCOLS, None, extra_headers)
+        response.headers["Upgrade"] = "websocket"
+        response.headers["Connection"] = "Upgrade"
+        return response
+
+    @staticmethod
+    def create_ok_response(
+        body: bytes | None = None, extra_headers: WSHeadersLike | None = None
+    ) -> WSUpgradeResponse:
+        """Make a 200 OK response to a request that is plain HTTP, such as a health check.
+
+        Args:
+            body: content, bytes-like.
+            extra_headers: headers to add. `Content-Type` is `text/plain; charset=utf-8` unless
+                given here.
+
+        Raises:
+            TypeError: `extra_headers` is not a mapping or an iterable of pairs of str.
+        """
+        response = _create(HTTPStatus.OK, body, extra_headers)
+        response.headers.setdefault("Content-Type", _TEXT_PLAIN)
+        return response
+
+    @staticmethod
+    def create_error_response(
+        status: HTTPStatus | int,
+        body: bytes | None = None,
+        extra_headers: WSHeadersLike | None = None,
+    ) -> WSUpgradeResponse:
+        """Make a response that refuses the upgrade (RFC 9110, 15.5 and 15.6).
+
+        Args:
+            status: from 400 to 599.
+            body: content, bytes-like.
+            extra_headers: headers to add.
+
+        Raises:
+            ValueError: `status` is not an error.
+            TypeError: `extra_headers` is not a mapping or an iterable of pairs of str.
+        """
+        if not 400 <= status <= 599:
+            raise ValueError(f"status {status} is not an error: those are 400 to 599")
+        return _create(status, body, extra_headers)
+
+    @staticmethod
+    def create_redirect_response(
+        status: HTTPStatus | int, location: str, extra_headers: WSHeadersLike | None = None
+    ) -> WSUpgradeResponse:
+        """Make a response that sends the client elsewhere (RFC 9110, 15.4).
+
+        Args:
+            status: from 300 to 399. `ws_connect` follows 301, 302, 303, 307 and 308.
+            location: the other URL, absolute or relative.
+            extra_headers: headers to add.
+
+        Raises:
+            ValueError: `status` is not a redirection.
+            TypeError: `extra_headers` is not a mapping or an iterable of pairs of str.
+        """
+        if not 300 <= status <= 399:
+            raise ValueError(f"status {status} is not a redirection: those are 300 to 399")
+        response = _create(status, None, extra_headers)
+        response.headers["Location"] = location
+        return response
+
+    def to_bytes(self) -> bytearray:
+        """Return the response as it goes onto the wire (RFC 9112, 2.1). The object stays as it is.
+
+        `Content-Length` is always the size of the body, zero included, whatever the headers say: a
+        client then knows where the response ends without waiting for the connection to be closed.
+
+        Raises:
+            ValueError: a header's name is not a token or its value contains a control character
+                such as CR, LF or NUL (RFC 9110, 5); `version` or `status` cannot be sent; there is
+                a body where HTTP allows none (status 1xx, 204, 205, 304); there is a
+                `Transfer-Encoding`.
+            TypeError: the body is not bytes-like, or a header is not text.
+        """
+        status = int(self.status)
+        if not 100 <= status <= 599:
+            raise ValueError(f"status {status} cannot be sent: HTTP has 100 to 599")
+        if not _VERSION.fullmatch(self.version):
+            raise ValueError(f"HTTP version {self.version!r} is malformed")
+        # The reason phrase may be empty, the space in front of it may not be missing (RFC 9112, 4).
+        known = _status(status)
+        phrase = known.phrase if isinstance(known, HTTPStatus) else ""
+
+        body = b"" if self.body is None else b"".join((self.body,))
+        if body and (status < 200 or status in (204, 205, 304)):
+            raise ValueError(f"a response with status {status} has no body")
+
+        headers = self.headers.copy()
+        if "Transfer-Encoding" in headers:
+            raise ValueError(
+                "Transfer-Encoding cannot be used: the body is sent as it is, with Content-Length"
+            )
+        headers.popall("Content-Length", None)
+        if body:
+            headers.setdefault("Content-Type", _TEXT_PLAIN)
+        if not (status < 200 or status in (204, 304)):  # RFC 9110, 8.6
+            headers["Content-Length"] = str(len(body))
+
+        message = bytearray(b"%b %d %b\r\n" % (self.version, status, phrase.encode("ascii")))
+        message += _header_block(headers)
+        message += body
+        return message
+
+
+class WSUpgradeResponseWithListener:
+    """What a server's listener factory returns to send a response of its own.
+
+    Args:
+        response: 101 accepts the connection; anything else is sent with `Connection: close`.
+        listener: handler of the connection; None if `response` does not accept it.
+
+    Raises:
+        ValueError: a 101 without a listener, or an error response with one.
+    """
+
+    __slots__ = ("listener", "response")
+
+    response: WSUpgradeResponse
+    listener: WSListener | None
+
+    def __init__(self, response: WSUpgradeResponse, listener: WSListener | None) -> None:
+        if response.status == HTTPStatus.SWITCHING_PROTOCOLS and listener is None:
+            raise ValueError("a response with status 101 needs a listener")
+        if response.status >= 400 and listener is not None:
+            raise ValueError(f"an error response (status {response.status}) cannot have a listener")
+        self.response = response
+        self.listener = listener
+
+
+def header_pairs(extra_headers: WSHeadersLike | None) -> list[tuple[str, str]]:
+    """Return headers given by a user as a list of pairs, so that an iterator can be used more than
+    once.
+
+    Raises:
+        TypeError: not a mapping or an iterable of pairs of str.
+    """
+    if extra_headers is None:
+        return []
+    if isinstance(extra_headers, str | bytes):
+        # An iterable as well, and the empty one would pass for "no headers".
+        raise TypeError(_NOT_HEADERS)
+    items = extra_headers.items() if hasattr(extra_headers, "items") else extra_headers
+    if not isinstance(items, Iterable):
+        raise TypeError(_NOT_HEADERS)
+    pairs: list[tuple[str, str]] = []
+    for pair in items:
+        try:
+            name, value = pair
+        except (TypeError, ValueError):  # cannot be unpacked; not two
+            raise TypeError(_NOT_HEADERS) from None
+        if isinstance(pair, str) or not isinstance(name, str) or not isinstance(value, str):
+            raise TypeError(_NOT_HEADERS)
+        pairs.append((name, value))
+    return pairs
+
+
+def add_extra_headers(headers: CIMultiDict[str], extra_headers: WSHeadersLike | None) -> None:
+    """Add a user's headers to the generated ones: `Host` replaces, all others are added.
+
+    Raises:
+        TypeError: not a mapping or an iterable of pairs of str.
+    """
+    for name, value in header_pairs(extra_headers):
+        if name.lower() == "host":
+            headers[name] = value  # RFC 9112, 3.2: a request has exactly one
+        else:
+            headers.add(name, value)
+
+
+def build_request(
+    url: WSParsedURL, key: str, extra_headers: WSHeadersLike | None = None
+) -> tuple[WSUpgradeRequest, bytes]:
+    """Make a client's opening handshake request (RFC 6455, 4.1).
+
+    User name and password of the URL become Basic credentials (RFC 7617) unless `extra_headers` has
+    an `Authorization`.
+
+    Args:
+        url: where to connect to.
+        key: value of `Sec-WebSocket-Key`: 16 random bytes in base64.
+        extra_headers: headers to add; a `Host` among them replaces the generated one.
+
+    Returns:
+        The request, and the bytes of it to send.
+
+    Raises:
+        TypeError: `extra_headers` is not a mapping or an iterable of pairs of str.
+        ValueError: a header's name is not a token, or its value contains a control character such
+            as CR, LF or NUL.
+        WSInvalidURL: the user name contains a colon, which Basic credentials cannot express.
+    """
+    headers: CIMultiDict[str] = CIMultiDict(
+        {
+            "Host": url.host_header,
+            "Upgrade": "websocket",
+            "Connection": "Upgrade",
+            "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": key,
+        }
+    )
+    add_extra_headers(headers, extra_headers)
+    if (url.username or url.password) and "Authorization" not in headers:
+        headers["Authorization"] = _basic_credentials(url)
+
+    request = WSUpgradeRequest(b"GET", url.resource_name.encode("ascii"), b"HTTP/1.1", headers)
+    request_line = b"%b %b %b\r\n" % (request.method, request.path, request.version)
+    return request, request_line + _header_block(headers)
+
+
+def make_response(
+    version: bytes,
+    status: int,
+    headers: CIMultiDict[str] | Iterable[tuple[str, str]],
+    body: bytes | None,
+) -> WSUpgradeResponse:
+    """Make the object for a response that was received.
+
+    Args:
+        version: from the status line.
+        status: from the status line, as an int.
+        headers: decoded as UTF-8 with `surrogateescape`.
+        body: what was received of it; None if nothing was.
+    """
+    if not isinstance(headers, CIMultiDict):
+        headers = CIMultiDict(headers)
+    return WSUpgradeResponse(version, _status(status), headers, body)
+
+
+def _create(
+    status: HTTPStatus | int, body: bytes | None, extra_headers: WSHeadersLike | None
+) -> WSUpgradeResponse:
+    headers: CIMultiDict[str] = CIMultiDict(header_pairs(extra_headers))
+    return WSUpgradeResponse(b"HTTP/1.1", _status(status), headers, body)
+
+
+def _status(number: int) -> HTTPStatus | int:
+    try:
+        return HTTPStatus(number)
+    except ValueError:
+        return number
+
+
+def _basic_credentials(url: WSParsedURL) -> str:
+    username = url.username or ""
+    if ":" in username:
+        raise WSInvalidURL(
+            url.url, "its user name contains a colon, which Basic credentials cannot (RFC 7617, 2)"
+        )
+    credentials = f"{username}:{url.password or ''}".encode()
+    return "Basic " + base64.b64encode(credentials).decode("ascii")
+
+
+def _header_block(headers: CIMultiDict[str]) -> bytes:
+    """Field lines and the empty line (RFC 9112, 2.1); refuses what would end a line early."""
+    lines = []
+    for name, value in headers.items():
+        if not _FIELD_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} cannot be the name of a header")
+        if forbidden := _NOT_IN_FIELD_VALUE.search(value):
+            raise ValueError(f"the value of header {name!r} contains {forbidden[0]!r}")
+        lines.append(f"{name}: {value}\r\n")
+    return "".join(lines).encode("utf-8", "surrogateescape") + b"\r\n"

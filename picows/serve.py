@@ -1,0 +1,82 @@
+"""ws_create_server: WebSocket connections that others make to us."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from ._native import Endpoint, WSAutoPingStrategy, WSListener
+from .handshake import WSUpgradeRequest, WSUpgradeResponseWithListener
+from .loops import loop_state
+from .options import WSLoggerLike, check_auto_ping, resolve_logger, resolve_use_aiofastnet
+
+WSServerListenerFactory: TypeAlias = Callable[
+    [WSUpgradeRequest], WSListener | WSUpgradeResponseWithListener | None
+]
+
+
+async def ws_create_server(
+    ws_listener_factory: WSServerListenerFactory,
+    host: Any = None,
+    port: int | None = None,
+    *,
+    disconnect_on_exception: bool = True,
+    websocket_handshake_timeout: float | None = 5,
+    logger_name: WSLoggerLike = None,
+    enable_auto_ping: bool = False,
+    auto_ping_idle_timeout: float = 20,
+    auto_ping_reply_timeout: float = 20,
+    auto_ping_strategy: WSAutoPingStrategy = WSAutoPingStrategy.PING_WHEN_IDLE,
+    enable_auto_pong: bool = True,
+    max_frame_size: int = 10 * 1024 * 1024,
+    read_buffer_init_size: int = 16 * 1024,
+    use_aiofastnet: bool | None = None,
+    strict: bool = False,
+    **kwargs: Any,
+) -> asyncio.Server:
+    """Listen for WebSocket connections.
+
+    ws_listener_factory: called with the WSUpgradeRequest of each connection. It returns a
+        WSListener (the connection is accepted with a plain 101), a
+        WSUpgradeResponseWithListener (its response is sent; one that is not 101 is sent with
+        ``Connection: close`` without looking at the upgrade headers, so it can serve a health
+        check), or None (404). If it raises, the answer is 500 and the exception is logged.
+    host, port: where to listen, as for loop.create_server.
+    disconnect_on_exception: whether an exception of on_ws_frame ends the connection.
+    websocket_handshake_timeout: seconds for the opening handshake, None for no limit.
+    logger_name: None for the logger ``picows.server``, a str for ``picows.<name>``, or a logger.
+    enable_auto_ping and its options: not there yet (NotImplementedError).
+    enable_auto_pong: answer a PING with a PONG; the listener then does not see the PING.
+    max_frame_size: bytes of payload above which a frame is refused with CLOSE(MESSAGE_TOO_BIG).
+    read_buffer_init_size: kept for existing callers; connections share their receive memory.
+    use_aiofastnet: None to use aiofastnet where it is installed.
+    strict: refuse what RFC 6455 forbids but a frame-level user may want to see: reserved bits,
+        fragments out of order, TEXT that is not UTF-8.
+    kwargs: for loop.create_server (ssl, reuse_port, backlog, sock, ...).
+    """
+    check_auto_ping(
+        enable_auto_ping, auto_ping_idle_timeout, auto_ping_reply_timeout, auto_ping_strategy
+    )
+    kwargs.pop("zero_copy_unsafe_ssl_write", None)  # an option of old versions
+    loop = asyncio.get_running_loop()
+    endpoint = Endpoint(
+        loop_state=loop_state(loop),
+        loop=loop,
+        logger=resolve_logger(logger_name, "server"),
+        listener_factory=ws_listener_factory,
+        handshake_timeout=websocket_handshake_timeout,
+        max_frame_size=max_frame_size,
+        disconnect_on_exception=disconnect_on_exception,
+        enable_auto_pong=enable_auto_pong,
+        strict=strict,
+        factory_takes_handshake=False,
+    )
+    if resolve_use_aiofastnet(use_aiofastnet):
+        import aiofastnet
+
+        server: asyncio.Server = await aiofastnet.create_server(
+            loop, endpoint, host, port, **kwargs
+        )
+        return server
+    return await loop.create_server(endpoint, host, port, **kwargs)

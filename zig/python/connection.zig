@@ -1,0 +1,39 @@
+//! Connection: what a WSTransport keeps behind the fields that native code may see.
+
+const core = @import("core");
+const c = @import("capi.zig");
+const o = @import("object.zig");
+const socket = @import("socket.zig");
+const Endpoint = @import("endpoint.zig").Endpoint;
+const Input = @import("input.zig").Input;
+const WSListener = @import("listener.zig").WSListener;
+const Object = o.Object;
+
+pub const Connection = struct {
+    endpoint: *Endpoint,
+    /// Set once the opening handshake is done.
+    listener: ?*WSListener = null,
+    parser: core.Parser,
+    input: Input = .{},
+    /// While frames are delivered: what is left of the bytes, in the hands of `delivery.deliver`.
+    rest: ?*[]u8 = null,
+    /// The thread of the event loop; methods called from another one raise.
+    thread: c_ulong,
+    /// The plain TCP socket, to send to without the event loop; none for TLS and for transports without one.
+    socket: socket.Handle = socket.none,
+    /// Bytes were handed to the asyncio transport and may still wait there.
+    is_queued: bool = false,
+    /// Nothing that is received from now on reaches the listener: a CLOSE was received, the peer broke the protocol, or
+    /// the user disconnected.
+    is_input_ended: bool = false,
+    /// `disconnect` was called: nothing is sent any more.
+    is_disconnecting: bool = false,
+    /// The first exception of a user callback, or the protocol error found in what the peer sent.
+    exception: ?*Object = null,
+    /// The future that waiters wait for; made when there is one.
+    disconnected: ?*Object = null,
+
+    pub fn isOwnThread(self: *const Connection) bool {
+        return c.PyThread_get_thread_ident() == self.thread;
+    }
+};

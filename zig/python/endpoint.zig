@@ -1,0 +1,137 @@
+//! Endpoint: what the connections of one ws_connect or ws_create_server call have in common, and the protocol factory
+//! that asyncio calls for each of them. Made by picows.connect and picows.serve; not for users.
+
+const std = @import("std");
+const core = @import("core");
+const c = @import("capi.zig");
+const o = @import("object.zig");
+const errors = @import("errors.zig");
+const log = @import("log.zig");
+const protocol = @import("protocol.zig");
+const LoopState = @import("loop.zig").LoopState;
+const State = @import("state.zig").State;
+const Object = o.Object;
+const Error = o.Error;
+
+pub const Endpoint = extern struct {
+    ob: Object,
+    state: *State,
+    loop_state: *LoopState,
+    loop: *Object,
+    logger: *Object,
+    listener_factory: *Object,
+    /// Seconds as a Python number, or None.
+    handshake_timeout: *Object,
+    /// A client's request: the WSUpgradeRequest, its bytes, and its Sec-WebSocket-Key. None for a server.
+    request: *Object,
+    request_bytes: *Object,
+    key: *Object,
+    max_frame_size: c.Py_ssize_t,
+    disconnect_on_exception: c_int,
+    enable_auto_pong: c_int,
+    strict: c_int,
+    /// A client's factory takes (request, response).
+    factory_takes_handshake: c_int,
+    is_client: bool,
+    log_debug: bool,
+
+    pub fn role(self: *const Endpoint) core.Role {
+        return if (self.is_client) .client else .server;
+    }
+};
+
+const references = .{ "loop_state", "loop", "logger", "listener_factory", "handshake_timeout", "request", "request_bytes", "key" };
+
+fn new(class: *c.PyTypeObject, args: *Object, kwargs: ?*Object) callconv(.c) ?*Object {
+    return o.toC(create(class, args, kwargs));
+}
+
+const parameters = [_]?[*:0]const u8{
+    "loop_state",              "loop",             "logger", "listener_factory",        "handshake_timeout", "max_frame_size",
+    "disconnect_on_exception", "enable_auto_pong", "strict", "factory_takes_handshake", "request",           "request_bytes",
+    "key",                     null,
+};
+
+fn create(class: *c.PyTypeObject, args: *Object, kwargs: ?*Object) Error!*Object {
+    var given = std.mem.zeroes(Endpoint);
+    given.request = c.none();
+    given.request_bytes = c.none();
+    given.key = c.none();
+    if (c.PyArg_ParseTupleAndKeywords(
+        args,
+        kwargs,
+        "OOOOOnpppp|OOO:Endpoint",
+        &parameters,
+        &given.loop_state,
+        &given.loop,
+        &given.logger,
+        &given.listener_factory,
+        &given.handshake_timeout,
+        &given.max_frame_size,
+        &given.disconnect_on_exception,
+        &given.enable_auto_pong,
+        &given.strict,
+        &given.factory_takes_handshake,
+        &given.request,
+        &given.request_bytes,
+        &given.key,
+    ) == 0) return error.Python;
+    const state: *State = @ptrCast(@alignCast(c.PyType_GetModuleState(class).?));
+    if (!o.isInstance(&given.loop_state.ob, state.types.LoopState)) return errors.raise("TypeError", "loop_state is a LoopState");
+    if (given.max_frame_size < 0) return errors.raise("ValueError", "max_frame_size is a number of bytes and not negative");
+    given.is_client = !o.isNone(given.request);
+    given.log_debug = try log.isDebug(state, given.logger);
+    given.state = state;
+
+    const self = try o.allocate(Endpoint, @ptrCast(class));
+    given.ob = self.ob;
+    self.* = given;
+    inline for (references) |name| _ = o.incref(@field(self, name));
+    return &self.ob;
+}
+
+fn call(self: *Endpoint, args: *Object, kwargs: ?*Object) callconv(.c) ?*Object {
+    _ = args;
+    _ = kwargs;
+    return o.toC(protocol.create(self));
+}
+
+fn traverse(self: *Endpoint, proc: c.visitproc, arg: ?*anyopaque) callconv(.c) c_int {
+    const class_status = o.visit(self.ob.ob_type, proc, arg);
+    if (class_status != 0) return class_status;
+    inline for (references) |name| {
+        const status = o.visit(@field(self, name), proc, arg);
+        if (status != 0) return status;
+    }
+    return 0;
+}
+
+/// The listener factory is the one reference that leads back to users' objects.
+fn clear(self: *Endpoint) callconv(.c) c_int {
+    o.replace(&self.listener_factory, c.none());
+    return 0;
+}
+
+fn dealloc(self: *Endpoint) callconv(.c) void {
+    c.PyObject_GC_UnTrack(self);
+    inline for (references) |name| o.decref(@field(self, name));
+    o.free(&self.ob);
+}
+
+const slots = [_]c.PyType_Slot{
+    o.slot(c.Py_tp_new, &new),
+    o.slot(c.Py_tp_call, &call),
+    o.slot(c.Py_tp_traverse, &traverse),
+    o.slot(c.Py_tp_clear, &clear),
+    o.slot(c.Py_tp_dealloc, &dealloc),
+    o.slots_end,
+};
+
+pub fn spec() c.PyType_Spec {
+    return .{
+        .name = "picows._native.Endpoint",
+        .basicsize = @sizeOf(Endpoint),
+        .flags = c.Py_TPFLAGS_DEFAULT | c.Py_TPFLAGS_HAVE_GC | c.Py_TPFLAGS_IMMUTABLETYPE,
+        .slots = &slots,
+    };
+}

@@ -1,0 +1,121 @@
+//! Where the bytes of a connection stand between two reads. Most of the time there are none and the connection owns no
+//! memory: it receives into the chunk that all connections of a loop share. The start of a small frame is put aside and
+//! copied in front of the next read; a large frame gets a chunk of its own that the kernel fills in place.
+
+const o = @import("object.zig");
+const errors = @import("errors.zig");
+const chunks = @import("chunk.zig");
+const loops = @import("loop.zig");
+const Chunk = chunks.Chunk;
+const LoopState = loops.LoopState;
+const Object = o.Object;
+const Error = o.Error;
+
+/// Frames up to this size are completed in the shared chunk: copying their start twice is cheaper than a read of its own.
+const shared_frame_size_max = 64 * 1024;
+
+pub const Input = struct {
+    /// The start of a frame, or of the opening handshake; owned.
+    tail: []u8 = &.{},
+    /// The buffer of a large frame, how much of it is filled, and the size of the frame.
+    own: ?*Chunk = null,
+    own_size: usize = 0,
+    frame_size: usize = 0,
+
+    /// The bytes received so far and not yet used, with a reference to the memory that they stand in.
+    pub const Received = struct {
+        chunk: *Chunk,
+        bytes: []u8,
+        /// The loop's chunk; the connection's, whose frame is not whole yet; or what was the connection's, whose frame is.
+        from: enum { shared, own, whole },
+    };
+
+    /// Memory for the event loop to receive into, as a writable memoryview (a new reference).
+    pub fn receiveView(self: *Input, loop: *LoopState) Error!*Object {
+        if (self.own == null) return loop.receiveView(self.tail);
+        if (self.own_size == self.own.?.capacity) try self.growOwn(loop);
+        const chunk = self.own.?;
+        // No byte behind the frame: it would have to be copied away again.
+        return chunk.view(self.own_size, @min(chunk.capacity, self.frame_size));
+    }
+
+    /// A peer's word about a frame's size allocates nothing: the buffer doubles as bytes really arrive.
+    fn growOwn(self: *Input, loop: *LoopState) Error!void {
+        const chunk = self.own.?;
+        const capacity = @min(self.frame_size, 2 * chunk.capacity);
+        if (chunk.exports == 0) return chunk.grow(capacity);
+        // Somebody still holds an earlier view, so that memory may not move.
+        const larger = try Chunk.create(loop.state, capacity);
+        @memcpy(larger.data[0..self.own_size], chunk.data[0..self.own_size]);
+        self.own = larger;
+        o.decref(chunk);
+    }
+
+    /// Takes over what was received into the memory that `receiveView` gave out. `giveBack` ends the use of the result.
+    pub fn take(self: *Input, loop: *LoopState, count: usize) Error!Received {
+        if (self.own) |chunk| {
+            if (count > @min(chunk.capacity, self.frame_size) - self.own_size) return unexpected();
+            self.own_size += count;
+            const bytes = chunk.data[0..self.own_size];
+            if (self.own_size < self.frame_size) return .{ .chunk = o.incref(chunk), .bytes = bytes, .from = .own };
+            // Nothing is received into it any more, whatever the callback does that is shown the frame.
+            self.own = null;
+            return .{ .chunk = chunk, .bytes = bytes, .from = .whole };
+        }
+        const shared = loop.chunk orelse return unexpected();
+        if (count > shared.capacity - self.tail.len) return unexpected();
+        const size = self.tail.len + count;
+        const chunk = loop.lend();
+        self.freeTail();
+        return .{ .chunk = chunk, .bytes = chunk.data[0..size], .from = .shared };
+    }
+
+    fn unexpected() Error {
+        return errors.raise("RuntimeError", "buffer_updated() says more than get_buffer() had room for");
+    }
+
+    pub fn giveBack(received: Received, loop: *LoopState) void {
+        switch (received.from) {
+            .shared => loop.giveBack(received.chunk),
+            .own => o.decref(received.chunk),
+            .whole => loop.keepLarge(received.chunk),
+        }
+    }
+
+    /// Keeps the bytes of an unfinished frame of (at least) `frame_size` bytes for the next read.
+    pub fn keep(self: *Input, loop: *LoopState, received: Received, rest: []u8, frame_size: usize) Error!void {
+        if (received.from == .own) return;
+        if (frame_size <= shared_frame_size_max) return self.keepTail(rest);
+        const chunk = try loop.largeFor(frame_size, @max(loops.chunk_size, 2 * rest.len));
+        @memcpy(chunk.data[0..rest.len], rest);
+        self.own = chunk;
+        self.own_size = rest.len;
+        self.frame_size = frame_size;
+    }
+
+    /// Keeps bytes whose whole size is not known but is bounded well below the shared chunk's.
+    pub fn keepTail(self: *Input, rest: []const u8) Error!void {
+        self.freeTail();
+        if (rest.len == 0) return;
+        const tail = try o.allocateBytes(rest.len);
+        @memcpy(tail, rest);
+        self.tail = tail;
+    }
+
+    fn freeTail(self: *Input) void {
+        if (self.tail.len > 0) o.freeBytes(self.tail);
+        self.tail = &.{};
+    }
+
+    fn freeOwn(self: *Input, loop: *LoopState) void {
+        const chunk = self.own orelse return;
+        self.own = null;
+        self.own_size = 0;
+        loop.keepLarge(chunk);
+    }
+
+    pub fn deinit(self: *Input, loop: *LoopState) void {
+        self.freeTail();
+        self.freeOwn(loop);
+    }
+};

@@ -1,0 +1,100 @@
+//! picows._native: the CPython extension over the core. Multi-phase initialisation, no globals.
+
+const std = @import("std");
+const core = @import("core");
+const cpu = @import("cpu");
+const version = @import("version").version;
+const c = @import("capi.zig");
+const o = @import("object.zig");
+const enums = @import("enums.zig");
+const frame = @import("frame.zig");
+const listener = @import("listener.zig");
+const states = @import("state.zig");
+const transport = @import("transport.zig");
+const Object = o.Object;
+const Error = o.Error;
+const State = states.State;
+
+/// A failed safety check prints the Python traceback and ends the process: going on would be worse.
+pub const panic = std.debug.FullPanic(fatal);
+
+fn fatal(message: []const u8, _: ?usize) noreturn {
+    @branchHint(.cold);
+    var buffer: [256]u8 = undefined;
+    const text = std.fmt.bufPrintSentinel(&buffer, "picows: {s}", .{message}, 0) catch "picows: a safety check failed";
+    c.Py_FatalError(text);
+}
+
+/// The types that the module defines: name, spec, and the table that Cython code finds them callable through.
+const type_list = .{
+    .{ "Chunk", @import("chunk.zig").spec, null },
+    .{ "Endpoint", @import("endpoint.zig").spec, null },
+    .{ "LoopState", @import("loop.zig").spec, null },
+    .{ "Protocol", @import("protocol.zig").spec, null },
+    .{ "WSFrame", frame.spec, &frame.vtable },
+    .{ "WSListener", listener.spec, &listener.vtable },
+    .{ "WSTransport", transport.spec, &transport.vtable },
+};
+
+fn exec(module: *Object) callconv(.c) c_int {
+    fill(module, State.of(module)) catch return -1;
+    return 0;
+}
+
+fn fill(module: *Object, state: *State) Error!void {
+    state.mask = cpu.maskKernel();
+    try state.loadNames();
+    try state.loadImports();
+    try enums.load(state);
+    inline for (.{ "WSMsgType", "WSCloseCode", "WSAutoPingStrategy" }) |name| {
+        try o.checkStatus(c.PyModule_AddObjectRef(module, name, @field(state.enums, name)));
+    }
+    const protocol_base = try bufferedProtocol();
+    defer o.decref(protocol_base);
+    inline for (type_list) |entry| {
+        const name = entry[0];
+        const base = if (comptime std.mem.eql(u8, name, "Protocol")) protocol_base else null;
+        @field(state.types, name) = try makeType(module, entry[1](), base, entry[2]);
+        try o.checkStatus(c.PyModule_AddObjectRef(module, name, @field(state.types, name)));
+    }
+    try o.checkStatus(c.PyModule_AddStringConstant(module, "__version__", version));
+}
+
+/// asyncio asks whether a protocol is an instance of this class before it uses get_buffer().
+fn bufferedProtocol() Error!*Object {
+    const asyncio = try o.check(c.PyImport_ImportModule("asyncio"));
+    defer o.decref(asyncio);
+    return o.check(c.PyObject_GetAttrString(asyncio, "BufferedProtocol"));
+}
+
+fn makeType(module: *Object, spec: c.PyType_Spec, base: ?*Object, vtable: ?*const anyopaque) Error!*Object {
+    var copy = spec;
+    const class = try o.check(c.PyType_FromModuleAndSpec(module, &copy, base));
+    errdefer o.decref(class);
+    if (vtable) |table| {
+        const capsule = try o.check(c.PyCapsule_New(@constCast(table), null, null));
+        defer o.decref(capsule);
+        try o.checkStatus(c.PyObject_SetAttrString(class, "__pyx_vtable__", capsule));
+    }
+    return class;
+}
+
+const slots = [_]c.PyModuleDef_Slot{
+    .{ .slot = c.Py_mod_exec, .value = @ptrCast(&exec) },
+    .{ .slot = 0, .value = null },
+};
+
+var definition: c.PyModuleDef = .{
+    .m_base = .{ .ob_base = std.mem.zeroes(c.PyObject) },
+    .m_name = "_native",
+    .m_doc = "The compiled part of picows.",
+    .m_size = @sizeOf(State),
+    .m_slots = &slots,
+    .m_traverse = @ptrCast(&states.traverse),
+    .m_clear = @ptrCast(&states.clear),
+    .m_free = @ptrCast(&states.free),
+};
+
+export fn PyInit__native() callconv(.c) ?*Object {
+    return c.PyModuleDef_Init(&definition);
+}

@@ -1,0 +1,282 @@
+//! Protocol: the asyncio.BufferedProtocol of a connection. Callbacks of the event loop, and nothing else.
+
+const std = @import("std");
+const core = @import("core");
+const c = @import("capi.zig");
+const o = @import("object.zig");
+const delivery = @import("delivery.zig");
+const errors = @import("errors.zig");
+const listeners = @import("listener.zig");
+const log = @import("log.zig");
+const socket = @import("socket.zig");
+const upgrade = @import("upgrade.zig");
+const upgrade_client = @import("upgrade_client.zig");
+const Connection = @import("connection.zig").Connection;
+const Endpoint = @import("endpoint.zig").Endpoint;
+const Input = @import("input.zig").Input;
+const WSListener = listeners.WSListener;
+const WSTransport = @import("transport.zig").WSTransport;
+const Object = o.Object;
+const Error = o.Error;
+
+pub const Protocol = extern struct {
+    ob: Object,
+    endpoint: *Endpoint,
+    /// From connection_made on.
+    transport: ?*WSTransport,
+    /// What a client's ws_connect returns: kept here because the connection may be lost before that returns.
+    listener: ?*WSListener,
+    /// A client's future: done when the handshake is, or has failed.
+    upgraded: ?*Object,
+    handshake_timer: ?*Object,
+    /// How far the head of the handshake was searched for its end.
+    scanned: usize,
+
+    pub fn stopTimer(self: *Protocol) void {
+        const timer = self.handshake_timer orelse return;
+        self.handshake_timer = null;
+        defer o.decref(timer);
+        o.callMethodVoid(timer, self.endpoint.state.names.cancel, .{}) catch errors.ignore(timer);
+    }
+
+    /// Ends a client's wait for the handshake with an exception (borrowed) or, with null, well.
+    pub fn settle(self: *Protocol, exception: ?*Object) Error!void {
+        const future = self.upgraded orelse return;
+        const names = &self.endpoint.state.names;
+        const done = try o.callMethod(future, names.done, .{});
+        defer o.decref(done);
+        if (try o.isTrue(done)) return; // cancelled
+        if (exception) |e| {
+            try o.callMethodVoid(future, names.set_exception, .{e});
+            // Nobody waits if ws_connect was cancelled before it came to that; asyncio would complain.
+            return o.callMethodVoid(future, names.exception, .{});
+        }
+        try o.callMethodVoid(future, names.set_result, .{c.none()});
+    }
+};
+
+pub fn create(endpoint: *Endpoint) Error!*Object {
+    const self = try o.allocate(Protocol, endpoint.state.types.Protocol);
+    self.endpoint = o.incref(endpoint);
+    errdefer o.decref(self);
+    if (endpoint.is_client) self.upgraded = try o.callMethod(endpoint.loop, endpoint.state.names.create_future, .{});
+    return &self.ob;
+}
+
+fn connectionMade(self: *Protocol, underlying: *Object) Error!*Object {
+    const endpoint = self.endpoint;
+    const transport = try WSTransport.create(endpoint, underlying);
+    o.clear(&self.transport);
+    self.transport = transport;
+    try logMade(transport);
+    if (!o.isNone(endpoint.handshake_timeout)) {
+        const callback = try o.check(c.PyObject_GetAttrString(&self.ob, "handshake_timed_out"));
+        defer o.decref(callback);
+        self.handshake_timer = try o.callMethod(endpoint.loop, endpoint.state.names.call_later, .{ endpoint.handshake_timeout, callback });
+    }
+    if (endpoint.is_client) try upgrade_client.sendRequest(transport);
+    return o.none();
+}
+
+fn logMade(transport: *WSTransport) Error!void {
+    const peername = try transport.extraInfo(transport.state.names.peername);
+    defer o.decref(peername);
+    const message = if (transport.is_client_side != 0) "connected to %s" else "connection from %s";
+    log.write(transport.connection().endpoint.logger, transport.state.names.info, message, .{peername});
+}
+
+fn handshakeTimedOut(self: *Protocol, _: ?*Object) callconv(.c) ?*Object {
+    o.clear(&self.handshake_timer);
+    return o.toC(upgrade.timedOut(self));
+}
+
+fn getBuffer(self: *Protocol, _: *Object) callconv(.c) ?*Object {
+    const transport = self.transport orelse return unconnected();
+    const connection = transport.connection();
+    delivery.yieldRest(connection) catch return null;
+    // What is only received to be dropped needs no memory of the connection's own.
+    if (connection.is_input_ended) connection.input.deinit(self.endpoint.loop_state);
+    return o.toC(connection.input.receiveView(self.endpoint.loop_state));
+}
+
+fn unconnected() ?*Object {
+    errors.raise("RuntimeError", "the event loop received before it called connection_made()") catch return null;
+}
+
+fn bufferUpdated(self: *Protocol, count_object: *Object) callconv(.c) ?*Object {
+    const count = c.PyLong_AsSsize_t(count_object);
+    if (count < 0) return if (c.PyErr_Occurred() != null) null else o.none();
+    const transport = o.incref(self.transport orelse return unconnected());
+    defer o.decref(transport);
+    received(self, transport, @intCast(count)) catch return null;
+    return o.none();
+}
+
+fn received(self: *Protocol, transport: *WSTransport, count: usize) Error!void {
+    const connection = transport.connection();
+    const loop = self.endpoint.loop_state;
+    const taken = try connection.input.take(loop, count);
+    defer Input.giveBack(taken, loop);
+    if (connection.is_input_ended) return;
+    var bytes = taken.bytes;
+    if (connection.listener == null) {
+        const head_size = try upgrade.received(self, transport, bytes) orelse return;
+        bytes = bytes[head_size..];
+    }
+    if (try delivery.deliver(transport, taken, bytes)) return;
+    o.decref(try connection.input.receiveView(loop));
+    try received(self, transport, 0);
+}
+
+/// Returning False makes the transport close itself: a peer that ended its side gets no more from us.
+fn eofReceived(self: *Protocol, _: ?*Object) callconv(.c) ?*Object {
+    const transport = self.transport orelse return unconnected();
+    if (transport.connection().listener == null) upgrade_client.ended(self, transport) catch return null;
+    if (self.endpoint.log_debug) delivery.debug(transport, "EOF received");
+    return o.boolean(false);
+}
+
+fn connectionLost(self: *Protocol, cause: *Object) callconv(.c) ?*Object {
+    const transport = o.incref(self.transport orelse return o.none());
+    defer o.decref(transport);
+    lost(self, transport, cause) catch return null;
+    return o.none();
+}
+
+fn lost(self: *Protocol, transport: *WSTransport, cause: *Object) Error!void {
+    const connection = transport.connection();
+    transport.is_disconnected = 1;
+    connection.is_input_ended = true;
+    connection.socket = socket.none;
+    connection.input.deinit(self.endpoint.loop_state);
+    self.stopTimer();
+    logLost(transport, cause);
+    defer finish(transport);
+    try upgrade_client.lost(self, cause);
+    const listener = connection.listener orelse return;
+    connection.listener = null;
+    defer o.decref(listener);
+    const result = listener.vtable.on_ws_disconnected(listener, transport, 0);
+    if (result) |object| o.decref(object) else try delivery.listenerError(transport, .on_ws_disconnected);
+}
+
+fn logLost(transport: *WSTransport, cause: *Object) void {
+    const logger = transport.connection().endpoint.logger;
+    const info = transport.state.names.info;
+    if (o.isNone(cause)) return log.write(logger, info, "disconnected", .{});
+    log.write(logger, info, "disconnected: %r", .{cause});
+}
+
+/// Wakes those who wait for the end of the connection.
+fn finish(transport: *WSTransport) void {
+    const aside: errors.Aside = .begin();
+    defer aside.end();
+    const future = transport.connection().disconnected orelse return;
+    const names = &transport.state.names;
+    const done = o.callMethod(future, names.done, .{}) catch return errors.ignore(future);
+    defer o.decref(done);
+    if (o.isTrue(done) catch false) return;
+    o.callMethodVoid(future, names.set_result, .{c.none()}) catch errors.ignore(future);
+}
+
+fn pauseWriting(self: *Protocol, _: ?*Object) callconv(.c) ?*Object {
+    return o.toC(flowControl(self, "pause_writing", listeners.pauseIsDefault, "the peer reads slower than messages are sent: more than the high-water mark is queued"));
+}
+
+fn resumeWriting(self: *Protocol, _: ?*Object) callconv(.c) ?*Object {
+    return o.toC(flowControl(self, "resume_writing", listeners.resumeIsDefault, "what was queued has fallen below the low-water mark"));
+}
+
+fn flowControl(self: *Protocol, comptime name: []const u8, comptime isDefault: anytype, comptime warning: [:0]const u8) Error!*Object {
+    const transport = self.transport orelse return o.none();
+    const listener = o.incref(transport.connection().listener orelse return o.none());
+    defer o.decref(listener);
+    if (isDefault(listener, transport.state)) {
+        log.write(self.endpoint.logger, transport.state.names.warning, warning, .{});
+        return o.none();
+    }
+    return o.check(@field(listener.vtable, name)(listener, 0));
+}
+
+/// aiofastnet asks this instead of looking at the class.
+fn isBufferedProtocol(_: *Protocol, _: ?*Object) callconv(.c) ?*Object {
+    return o.boolean(true);
+}
+
+fn connectionMadeMethod(self: *Protocol, underlying: *Object) callconv(.c) ?*Object {
+    return o.toC(connectionMade(self, underlying));
+}
+
+fn getObject(comptime name: []const u8) fn (*Protocol, ?*anyopaque) callconv(.c) ?*Object {
+    return struct {
+        fn get(self: *Protocol, _: ?*anyopaque) callconv(.c) ?*Object {
+            const object: ?*Object = @ptrCast(@field(self, name));
+            return o.incref(object orelse return o.none());
+        }
+    }.get;
+}
+
+const references = .{ "transport", "listener", "upgraded", "handshake_timer" };
+
+fn traverse(self: *Protocol, proc: c.visitproc, arg: ?*anyopaque) callconv(.c) c_int {
+    const always = [_]*Object{ @ptrCast(self.ob.ob_type), &self.endpoint.ob };
+    for (always) |object| {
+        const status = o.visit(object, proc, arg);
+        if (status != 0) return status;
+    }
+    inline for (references) |name| {
+        const status = o.visit(@field(self, name), proc, arg);
+        if (status != 0) return status;
+    }
+    return 0;
+}
+
+fn clear(self: *Protocol) callconv(.c) c_int {
+    inline for (references) |name| o.clear(&@field(self, name));
+    return 0;
+}
+
+fn dealloc(self: *Protocol) callconv(.c) void {
+    c.PyObject_GC_UnTrack(self);
+    _ = clear(self);
+    o.decref(self.endpoint);
+    o.free(&self.ob);
+}
+
+const methods = [_]c.PyMethodDef{
+    o.method("connection_made", connectionMadeMethod, c.METH_O, "asyncio: the transport is there."),
+    o.method("connection_lost", connectionLost, c.METH_O, "asyncio: the transport is gone."),
+    o.method("get_buffer", getBuffer, c.METH_O, "asyncio: memory to receive into."),
+    o.method("buffer_updated", bufferUpdated, c.METH_O, "asyncio: so many bytes were received into it."),
+    o.method("eof_received", eofReceived, c.METH_NOARGS, "asyncio: the peer ended its side."),
+    o.method("pause_writing", pauseWriting, c.METH_NOARGS, "asyncio: too much is queued."),
+    o.method("resume_writing", resumeWriting, c.METH_NOARGS, "asyncio: the queue is short again."),
+    o.method("is_buffered_protocol", isBufferedProtocol, c.METH_NOARGS, "aiofastnet: receive through get_buffer."),
+    o.method("handshake_timed_out", handshakeTimedOut, c.METH_NOARGS, "The timer of the opening handshake."),
+    .{},
+};
+
+const getset = [_]c.PyGetSetDef{
+    .{ .name = "transport", .get = @ptrCast(&getObject("transport")), .doc = "The WSTransport, or None before connection_made." },
+    .{ .name = "listener", .get = @ptrCast(&getObject("listener")), .doc = "A client's WSListener, or None before the handshake is done." },
+    .{ .name = "upgraded", .get = @ptrCast(&getObject("upgraded")), .doc = "A client's future that is done when the handshake is; None on a server." },
+    .{},
+};
+
+const slots = [_]c.PyType_Slot{
+    o.slot(c.Py_tp_traverse, &traverse),
+    o.slot(c.Py_tp_clear, &clear),
+    o.slot(c.Py_tp_dealloc, &dealloc),
+    o.slot(c.Py_tp_methods, &methods),
+    o.slot(c.Py_tp_getset, &getset),
+    o.slots_end,
+};
+
+pub fn spec() c.PyType_Spec {
+    return .{
+        .name = "picows._native.Protocol",
+        .basicsize = @sizeOf(Protocol),
+        .flags = c.Py_TPFLAGS_DEFAULT | c.Py_TPFLAGS_HAVE_GC | c.Py_TPFLAGS_DISALLOW_INSTANTIATION,
+        .slots = &slots,
+    };
+}

@@ -1,0 +1,47 @@
+//! Writing to a socket without the event loop. Nothing here blocks, raises or retries: what the kernel does not take at
+//! once is the asyncio transport's to send, which also meets the errors.
+
+const std = @import("std");
+const builtin = @import("builtin");
+
+pub const Handle = c_int;
+pub const none: Handle = -1;
+
+/// Windows' sockets are no file descriptors; there everything goes through the asyncio transport.
+pub const is_supported = builtin.os.tag != .windows;
+
+/// Sends what the kernel takes now and returns how much that was; 0 also for errors.
+pub fn send(handle: Handle, data: []const u8) usize {
+    if (!is_supported) return 0;
+    const sent = c.send(handle, data.ptr, data.len, flags);
+    return if (sent > 0) @intCast(sent) else 0;
+}
+
+/// Sends two pieces of memory with one system call, like `send`.
+pub fn sendBoth(handle: Handle, first: []const u8, second: []const u8) usize {
+    if (!is_supported) return 0;
+    const pieces = [_]std.posix.iovec_const{
+        .{ .base = first.ptr, .len = first.len },
+        .{ .base = second.ptr, .len = second.len },
+    };
+    const message = std.mem.zeroInit(std.c.msghdr_const, .{ .iov = &pieces, .iovlen = pieces.len });
+    const sent = c.sendmsg(handle, &message, flags);
+    return if (sent > 0) @intCast(sent) else 0;
+}
+
+/// Small frames leave at once and are acknowledged at once. Sockets that are not TCP refuse, which is fine.
+pub fn setNoDelay(handle: Handle) void {
+    if (!is_supported) return;
+    const on: c_int = 1;
+    _ = c.setsockopt(handle, std.posix.IPPROTO.TCP, std.posix.TCP.NODELAY, &on, @sizeOf(c_int));
+    if (builtin.os.tag == .linux) _ = c.setsockopt(handle, std.posix.IPPROTO.TCP, std.os.linux.TCP.QUICKACK, &on, @sizeOf(c_int));
+}
+
+/// A peer that is gone is an error of the call, not a SIGPIPE; macOS has no such flag, and CPython ignores the signal.
+const flags: c_int = if (builtin.os.tag == .linux) std.os.linux.MSG.NOSIGNAL else 0;
+
+const c = struct {
+    extern fn send(c_int, [*]const u8, usize, c_int) isize;
+    extern fn sendmsg(c_int, *const std.c.msghdr_const, c_int) isize;
+    extern fn setsockopt(c_int, c_int, c_int, *const anyopaque, c_uint) c_int;
+};

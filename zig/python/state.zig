@@ -1,0 +1,182 @@
+//! What one instance of the module keeps: its types, the Python objects it calls, interned names. There are no mutable
+//! globals, so several interpreters may load the module.
+
+const std = @import("std");
+const core = @import("core");
+const cpu = @import("cpu");
+const c = @import("capi.zig");
+const o = @import("object.zig");
+const Object = o.Object;
+const Error = o.Error;
+
+/// Attribute and method names, each field an interned str of its own name.
+pub const Names = struct {
+    __get__: *Object,
+    abort: *Object,
+    call_later: *Object,
+    cancel: *Object,
+    close: *Object,
+    code: *Object,
+    create_101_response: *Object,
+    create_error_response: *Object,
+    create_future: *Object,
+    @"error": *Object,
+    exception: *Object,
+    done: *Object,
+    fileno: *Object,
+    get_extra_info: *Object,
+    get_write_buffer_size: *Object,
+    headers: *Object,
+    info: *Object,
+    is_user_specific_pong: *Object,
+    isEnabledFor: *Object,
+    listener: *Object,
+    log: *Object,
+    on_ws_connected: *Object,
+    on_ws_disconnected: *Object,
+    on_ws_frame: *Object,
+    pause_writing: *Object,
+    peername: *Object,
+    recv: *Object,
+    response: *Object,
+    resume_writing: *Object,
+    send_user_specific_ping: *Object,
+    sent: *Object,
+    set_exception: *Object,
+    set_result: *Object,
+    socket: *Object,
+    ssl_object: *Object,
+    status: *Object,
+    to_bytes: *Object,
+    warning: *Object,
+    write: *Object,
+};
+
+/// Python classes and functions that the binding calls, with the module each comes from.
+pub const Imports = struct {
+    CIMultiDict: *Object,
+    TimeoutError: *Object,
+    WSHandshakeError: *Object,
+    WSInvalidHeaderError: *Object,
+    WSInvalidMessageError: *Object,
+    WSInvalidStatusError: *Object,
+    WSInvalidUpgradeError: *Object,
+    WSProtocolError: *Object,
+    WSUpgradeRequest: *Object,
+    WSUpgradeResponse: *Object,
+    WSUpgradeResponseWithListener: *Object,
+    make_response: *Object,
+    WSCloseHandshake: *Object,
+    WSCloseInfo: *Object,
+    wait_disconnected: *Object,
+
+    /// Where those come from that are not exceptions of the package.
+    const sources = .{
+        .CIMultiDict = "multidict",
+        .TimeoutError = "builtins",
+        .WSUpgradeRequest = "picows.handshake",
+        .WSUpgradeResponse = "picows.handshake",
+        .WSUpgradeResponseWithListener = "picows.handshake",
+        .make_response = "picows.handshake",
+        .WSCloseHandshake = "picows.closing",
+        .WSCloseInfo = "picows.closing",
+        .wait_disconnected = "picows.closing",
+    };
+
+    fn module(comptime name: []const u8) [:0]const u8 {
+        return if (@hasField(@TypeOf(sources), name)) @field(sources, name) else "picows.exceptions";
+    }
+};
+
+/// The types that the module defines.
+pub const Types = struct {
+    Chunk: *Object,
+    Endpoint: *Object,
+    LoopState: *Object,
+    Protocol: *Object,
+    WSFrame: *Object,
+    WSListener: *Object,
+    WSTransport: *Object,
+};
+
+/// Enumerations, made from the core's, and their members in the core's order.
+pub const Enums = struct {
+    WSMsgType: *Object,
+    WSCloseCode: *Object,
+    WSAutoPingStrategy: *Object,
+    msg_types: [16]?*Object,
+    close_codes: [close_code_count]?*Object,
+
+    pub const close_code_count = std.enums.values(core.CloseCode).len;
+};
+
+pub const State = struct {
+    names: Names,
+    imports: Imports,
+    types: Types,
+    enums: Enums,
+    mask: core.mask.Kernel,
+
+    pub fn of(module: *Object) *State {
+        return @ptrCast(@alignCast(c.PyModule_GetState(module).?));
+    }
+
+    pub fn loadNames(self: *State) Error!void {
+        inline for (comptime std.meta.fieldNames(Names)) |name| {
+            @field(self.names, name) = try o.check(c.PyUnicode_InternFromString(name));
+        }
+    }
+
+    pub fn loadImports(self: *State) Error!void {
+        inline for (comptime std.meta.fieldNames(Imports)) |name| {
+            const module = try o.check(c.PyImport_ImportModule(comptime Imports.module(name)));
+            defer o.decref(module);
+            @field(self.imports, name) = try o.check(c.PyObject_GetAttrString(module, name));
+        }
+    }
+};
+
+/// Calls `proc` for every reference that the state holds. CPython zeroes the state before the module is filled, so a
+/// reference that is not there yet reads as null.
+pub fn traverse(module: *Object, proc: c.visitproc, arg: ?*anyopaque) callconv(.c) c_int {
+    const self: *State = @ptrCast(@alignCast(c.PyModule_GetState(module) orelse return 0));
+    var references: References = .{ .state = self };
+    while (references.next()) |field| {
+        const status = o.visit(field.*, proc, arg);
+        if (status != 0) return status;
+    }
+    return 0;
+}
+
+pub fn clear(module: *Object) callconv(.c) c_int {
+    const self: *State = @ptrCast(@alignCast(c.PyModule_GetState(module) orelse return 0));
+    var references: References = .{ .state = self };
+    while (references.next()) |field| o.clear(field);
+    return 0;
+}
+
+pub fn free(module: ?*anyopaque) callconv(.c) void {
+    _ = clear(@ptrCast(@alignCast(module.?)));
+}
+
+/// Walks the reference fields of State, which are all of its words up to `mask`.
+const References = struct {
+    state: *State,
+    group: usize = 0,
+    index: usize = 0,
+
+    fn next(self: *References) ?*?*Object {
+        inline for (.{ "names", "imports", "types", "enums" }, 0..) |name, group| {
+            if (self.group == group) {
+                const words: []?*Object = std.mem.bytesAsSlice(?*Object, std.mem.asBytes(&@field(self.state, name)));
+                if (self.index < words.len) {
+                    self.index += 1;
+                    return &words[self.index - 1];
+                }
+                self.group += 1;
+                self.index = 0;
+            }
+        }
+        return null;
+    }
+};

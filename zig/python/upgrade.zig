@@ -1,0 +1,67 @@
+//! The opening handshake (RFC 6455 4): what both sides share. The core reads and checks, these files make the Python
+//! objects, ask the user's factory and answer.
+
+const core = @import("core");
+const c = @import("capi.zig");
+const o = @import("object.zig");
+const client = @import("upgrade_client.zig");
+const delivery = @import("delivery.zig");
+const errors = @import("errors.zig");
+const log = @import("log.zig");
+const server = @import("upgrade_server.zig");
+const Protocol = @import("protocol.zig").Protocol;
+const State = @import("state.zig").State;
+const WSListener = @import("listener.zig").WSListener;
+const WSTransport = @import("transport.zig").WSTransport;
+const Object = o.Object;
+const Error = o.Error;
+
+/// Looks at what arrived before the handshake was done. Returns the size of the head once it is done well, and null as
+/// long as it is not, or if it failed and was dealt with.
+pub fn received(protocol: *Protocol, transport: *WSTransport, bytes: []const u8) Error!?usize {
+    if (transport.is_client_side != 0) return client.received(protocol, transport, bytes);
+    return server.received(protocol, transport, bytes);
+}
+
+pub fn makeHeaders(state: *State, head: core.http.Head) Error!*Object {
+    const list = try o.check(c.PyList_New(@intCast(head.fields.len)));
+    defer o.decref(list);
+    for (head.fields, 0..) |field, i| {
+        const pair = try o.check(c.PyTuple_New(2));
+        // SetItem takes over the reference, also when it fails.
+        try o.checkStatus(c.PyList_SetItem(list, @intCast(i), pair));
+        try o.checkStatus(c.PyTuple_SetItem(pair, 0, try o.text(field.name)));
+        try o.checkStatus(c.PyTuple_SetItem(pair, 1, try o.text(field.value)));
+    }
+    return o.call(state.imports.CIMultiDict, .{list});
+}
+
+pub fn checkListener(state: *State, listener: *Object) Error!void {
+    if (o.isInstance(listener, state.types.WSListener)) return;
+    return errors.raiseFormat("TypeError", "a listener derives from WSListener, unlike %R", .{listener});
+}
+
+/// The handshake is done: frames follow.
+pub fn open(protocol: *Protocol, transport: *WSTransport, listener: *WSListener) Error!void {
+    protocol.stopTimer();
+    transport.connection().listener = o.incref(listener);
+    const result = listener.vtable.on_ws_connected(listener, transport, 0);
+    if (result) |object| o.decref(object) else try delivery.listenerError(transport, .on_ws_connected);
+}
+
+/// The handshake took longer than the endpoint allows.
+pub fn timedOut(protocol: *Protocol) Error!*Object {
+    const transport = protocol.transport orelse return o.none();
+    const state = transport.state;
+    log.write(transport.connection().endpoint.logger, state.names.warning, "the opening handshake took too long, disconnecting", .{});
+    if (protocol.upgraded != null) {
+        try client.ended(protocol, transport);
+        const text = try o.text("the opening handshake took too long");
+        defer o.decref(text);
+        const exception = try o.call(state.imports.TimeoutError, .{text});
+        defer o.decref(exception);
+        try protocol.settle(exception);
+    }
+    try transport.disconnect(false);
+    return o.none();
+}
