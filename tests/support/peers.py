@@ -1,0 +1,146 @@
+"""Peers over raw sockets: what they send is exactly what the test wrote."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import struct
+from collections.abc import AsyncIterator
+
+from . import wire
+from .wire import Frame
+
+SECONDS_MAX = 10.0
+"""Nothing on loopback takes this long: a test that waits for what does not come ends here."""
+
+
+class Peer:
+    """One end of a connection. `key` masks what it sends: a client has one, a server None."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, key: bytes | None
+    ) -> None:
+        self.reader = reader
+        self.writer = writer
+        self.key = key
+
+    def send_bytes(self, data: bytes) -> None:
+        self.writer.write(data)
+
+    def send(self, *frames: Frame) -> None:
+        """Send frames in one piece."""
+        self.send_bytes(b"".join(wire.encode(frame, self.key) for frame in frames))
+
+    async def read_head(self) -> tuple[str, dict[str, str]]:
+        async with asyncio.timeout(SECONDS_MAX):
+            return wire.parse_head(await self.reader.readuntil(b"\r\n\r\n"))
+
+    async def read_frame(self) -> Frame:
+        async with asyncio.timeout(SECONDS_MAX):
+            return await self._read_frame()
+
+    async def _read_frame(self) -> Frame:
+        first, second = await self.reader.readexactly(2)
+        size = second & 0x7F
+        if size > 125:
+            size = int.from_bytes(await self.reader.readexactly(2 if size == 126 else 8), "big")
+        is_masked = second >= 0x80
+        assert is_masked == (self.key is None), "a client masks its frames, a server does not"
+        key = await self.reader.readexactly(4) if is_masked else b"\0\0\0\0"
+        payload = wire.mask(await self.reader.readexactly(size), key)
+        return Frame(first & 0xF, payload, bool(first & 0x80), first >> 4 & 7)
+
+    async def read_rest(self) -> list[Frame]:
+        """Every frame up to the end of the connection, which has to be an orderly one."""
+        frames = []
+        async with asyncio.timeout(SECONDS_MAX):
+            while True:
+                try:
+                    frames.append(await self._read_frame())
+                except asyncio.IncompleteReadError as error:
+                    if error.partial:
+                        raise
+                    return frames
+
+    async def read_to_end(self) -> bytes:
+        async with asyncio.timeout(SECONDS_MAX):
+            return await self.reader.read()
+
+    def reset(self) -> None:
+        """Vanish with a RST instead of a FIN."""
+        linger = struct.pack("ii", 1, 0)
+        sock = self.writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.writer.transport.abort()
+
+    async def close(self) -> None:
+        self.writer.close()
+        with contextlib.suppress(OSError):
+            await self.writer.wait_closed()
+
+
+async def open_raw(port: int, ssl_context: ssl.SSLContext | None = None) -> Peer:
+    """A client's connection on which nothing was said yet."""
+    host = "localhost" if ssl_context else None
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", port, ssl=ssl_context, server_hostname=host
+    )
+    return Peer(reader, writer, wire.MASKING_KEY)
+
+
+async def open_upgraded(
+    port: int, line: str = "GET / HTTP/1.1", ssl_context: ssl.SSLContext | None = None
+) -> Peer:
+    """A client whose opening handshake is done."""
+    peer = await open_raw(port, ssl_context)
+    peer.send_bytes(wire.request(line=line))
+    status, headers = await peer.read_head()
+    assert status.split(" ")[:2] == ["HTTP/1.1", "101"]
+    assert headers["sec-websocket-accept"] == wire.accept(wire.HANDSHAKE_KEY)
+    return peer
+
+
+class RawServer:
+    """Listens on loopback. `accept` gives the next connection."""
+
+    def __init__(self) -> None:
+        self._peers: asyncio.Queue[Peer] = asyncio.Queue()
+        self._all: list[Peer] = []
+        self.port = 0
+        self.server: asyncio.Server
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peer = Peer(reader, writer, None)
+        self._all.append(peer)
+        self._peers.put_nowait(peer)
+
+    async def accept(self) -> Peer:
+        """The next connection, with nothing read from it."""
+        async with asyncio.timeout(SECONDS_MAX):
+            return await self._peers.get()
+
+    async def accept_upgraded(self, followed_by: bytes = b"") -> Peer:
+        """The next connection, with its upgrade request answered."""
+        peer = await self.accept()
+        _, headers = await peer.read_head()
+        peer.send_bytes(wire.response(headers["sec-websocket-key"]) + followed_by)
+        return peer
+
+    async def close(self) -> None:
+        self.server.close()
+        for peer in self._all:
+            await peer.close()
+        await self.server.wait_closed()
+
+
+@contextlib.asynccontextmanager
+async def raw_server(ssl_context: ssl.SSLContext | None = None) -> AsyncIterator[RawServer]:
+    server = RawServer()
+    server.server = await asyncio.start_server(server._connected, "127.0.0.1", 0, ssl=ssl_context)
+    server.port = server.server.sockets[0].getsockname()[1]
+    try:
+        yield server
+    finally:
+        await server.close()

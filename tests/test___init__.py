@@ -1,0 +1,57 @@
+"""What `import picows` offers: these names and no others."""
+
+from __future__ import annotations
+
+import types
+
+import picows
+
+EXPORTED = {
+    "PICOWS_DEBUG_LL",
+    "WSAutoPingStrategy",
+    "WSCloseCode",
+    "WSError",
+    "WSFrame",
+    "WSHandshakeError",
+    "WSInvalidHeaderError",
+    "WSInvalidMessageError",
+    "WSInvalidStatusError",
+    "WSInvalidURL",
+    "WSInvalidUpgradeError",
+    "WSListener",
+    "WSMsgType",
+    "WSParsedURL",
+    "WSProtocolError",
+    "WSTransport",
+    "WSUpgradeRequest",
+    "WSUpgradeResponse",
+    "WSUpgradeResponseWithListener",
+    "__version__",
+    "ws_connect",
+    "ws_create_server",
+}
+
+
+def test_exports_are_exactly_these() -> None:
+    assert set(picows.__all__) == EXPORTED
+    assert len(picows.__all__) == len(EXPORTED)
+
+
+def test_nothing_else_is_in_sight() -> None:
+    names = {name for name, value in vars(picows).items() if not name.startswith("_")}
+    modules = {name for name in names if isinstance(getattr(picows, name), types.ModuleType)}
+    assert names - modules == EXPORTED - {"__version__"}
+
+
+def test_star_import_gives_all_of_them() -> None:
+    namespace: dict[str, object] = {}
+    exec("from picows import *", namespace)
+    assert namespace.keys() >= EXPORTED
+
+
+def test_the_debug_level_is_below_debug() -> None:
+    assert picows.PICOWS_DEBUG_LL == 9
+
+
+def test_the_version_is_the_builds(setup_py: types.ModuleType) -> None:
+    assert picows.__version__ == setup_py.version()

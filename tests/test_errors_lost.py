@@ -1,0 +1,97 @@
+"""Peers that vanish: wherever it happens, one on_ws_disconnected, nothing delivered by halves."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+from support import stacks, wire
+from support.ours import paired
+from support.wire import BINARY, TEXT, Frame, encode
+
+ROLES = ["client", "server"]
+FIRST = Frame(TEXT, b"whole")
+SMALL, MEDIUM, LARGE = (Frame(BINARY, bytes(size)) for size in (100, 5000, 300_000))
+# How much of the frame arrives.
+CUTS = {
+    "one byte of a header": (SMALL, 1),
+    "a header without its masking key": (SMALL, 2),
+    "half an extended length": (MEDIUM, 3),
+    "half a long extended length": (LARGE, 7),
+    "a header without a payload": (MEDIUM, 8),
+    "part of a small payload": (SMALL, 50),
+    "part of a large payload": (LARGE, 200_000),
+    "all but one byte": (LARGE, 300_009),
+}
+
+
+async def vanish(role: str, how: str, data: bytes, use_aiofastnet: bool) -> None:
+    async with paired(role, use_aiofastnet=use_aiofastnet) as pair:
+        pair.peer.send(FIRST)
+        assert await pair.listener.until_frames(1) == [FIRST]
+        pair.peer.send_bytes(data)
+        await pair.peer.writer.drain()
+        waiter = asyncio.create_task(pair.transport.wait_disconnected())
+        if how == "RST":
+            pair.peer.reset()
+        else:
+            pair.peer.writer.write_eof()
+            # Nothing is said to a peer that ended its side.
+            assert await pair.peer.read_to_end() == b""
+        await waiter  # a connection that is lost is no exception of anybody
+        assert pair.listener.events == ["connected", "frame", "disconnected"]
+        assert pair.transport.is_disconnected
+        assert pair.transport.close_handshake is None
+        pair.transport.send(TEXT, "to nobody")
+        pair.transport.send_close(1000)
+
+
+@pytest.mark.parametrize("how", ["FIN", "RST"])
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("use_aiofastnet", [False, True])
+@pytest.mark.parametrize("loop", stacks.LOOPS)
+def test_a_peer_that_vanishes_inside_a_frame(
+    loop: str, use_aiofastnet: bool, role: str, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    cuts = list(CUTS.values())
+    if (loop, use_aiofastnet, how) == ("uvloop", True, "RST"):
+        # There a reset behind unread bytes goes unnoticed: uvloop calls a reader for the last time
+        # when epoll reports the error, and aiofastnet's then reads only once.
+        cuts = [(frame, size) for frame, size in cuts if size < 1000]
+
+    async def main() -> None:
+        for frame, size in cuts:
+            key = wire.MASKING_KEY if role == "server" else None
+            await vanish(role, how, encode(frame, key)[:size], use_aiofastnet)
+
+    caplog.set_level(logging.INFO)
+    stacks.run(loop, main())
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
+    lost = [r for r in caplog.records if r.getMessage().startswith("disconnected")]
+    assert len(lost) == len(cuts)
+
+
+@pytest.mark.parametrize("loop", stacks.LOOPS)
+def test_sending_to_a_peer_that_was_reset_is_no_error(loop: str) -> None:
+    async def main() -> None:
+        async with paired("server") as pair:
+            pair.peer.reset()
+            while not pair.transport.is_disconnected:
+                pair.transport.send(BINARY, bytes(1000))
+                await asyncio.sleep(0)
+            await pair.listener.until_disconnected()
+
+    stacks.run(loop, main())
+
+
+@pytest.mark.parametrize("loop", stacks.LOOPS)
+def test_a_flood_to_a_peer_that_vanishes_without_reading_ends(loop: str) -> None:
+    async def main() -> None:
+        async with paired("server") as pair:
+            for _ in range(20):
+                pair.transport.send(BINARY, bytes(1 << 20))
+            pair.peer.reset()
+            await pair.transport.wait_disconnected()
+
+    stacks.run(loop, main())

@@ -1,0 +1,105 @@
+"""Rules of the source tree that a reader relies on: docs/architecture.md says what they are for."""
+
+import json
+import re
+import tomllib
+
+LINES_MAX = 400
+# Files allowed to be longer, with the reason. Splitting one is better than adding one.
+LONGER: dict[str, str] = {}
+TEXT = {".zig", ".json", ".py", ".pyi", ".md"}
+
+
+def code(path):
+    """Zig source without comments."""
+    return re.sub(r"//.*", "", path.read_text())
+
+
+def imports(path):
+    return set(re.findall(r'@import\("([^"]+)"\)', code(path)))
+
+
+def test_core_imports_std_and_its_own_files_alone(root):
+    core = root / "zig/core"
+    for path in core.glob("*.zig"):
+        for name in imports(path) - {"std"}:
+            assert (core / name).is_file() and "/" not in name, f"{path.name} imports {name}"
+
+
+def test_core_has_no_state(root):
+    for path in (root / "zig/core").glob("*.zig"):
+        found = re.search(r"^(pub )?(export )?(threadlocal )?var .*", code(path), re.M)
+        assert found is None, f"{path.name}: {found[0]}"
+
+
+def test_only_the_binding_knows_python(root):
+    for folder in ("core", "cpu"):
+        for path in (root / "zig" / folder).glob("*.zig"):
+            found = re.search(r"\b_?Py[A-Z_]\w*|@?\bextern (fn|var)\b|@extern\b", code(path))
+            assert found is None, f"{folder}/{path.name}: {found[0]}"
+
+
+def test_only_capi_declares_python_symbols(root):
+    for path in (root / "zig/python").glob("*.zig"):
+        if path.name != "capi.zig":
+            found = re.search(r"\bextern (fn|var) _?Py\w+", code(path))
+            assert found is None, f"{path.name}: {found[0]}"
+
+
+def test_every_core_file_has_its_tests(root):
+    core = root / "zig/core"
+    names = {path.name for path in core.glob("*.zig")} - {"core.zig", "tests.zig"}
+    support = {name for name in names if name.endswith(("_test.zig", "_fuzz.zig"))}
+    missing = {name for name in names - support if name.replace(".zig", "_test.zig") not in support}
+    assert not missing
+    # What has no test in it helps those that have.
+    tests = {name for name in support if re.search(r"^test\b", code(core / name), re.M)}
+    assert tests <= imports(core / "tests.zig"), "tests.zig does not reach every test file"
+
+
+def test_every_python_file_has_its_tests(root):
+    names = {f"test_{path.name}" for path in (root / "picows").glob("*.py")}
+    missing = {name for name in names if not (root / "tests" / name).is_file()}
+    assert not missing
+
+
+def test_files_are_short(root):
+    paths = [root / "setup.py", root / "build.zig"]
+    for folder, pattern in (("zig", "*.zig"), ("picows", "*.py*"), ("tests", "*.py")):
+        paths += [path for path in (root / folder).rglob(pattern) if path.suffix != ".pyc"]
+    lines = {str(path.relative_to(root)): len(path.read_text().splitlines()) for path in paths}
+    too_long = {name: count for name, count in lines.items() if count > LINES_MAX}
+    assert too_long.keys() == LONGER.keys(), too_long
+
+
+def test_version_lives_once(root, setup_py):
+    version = setup_py.version()
+    paths = [root / name for name in ("setup.py", "pyproject.toml", "build.zig", "README.md")]
+    for folder in ("zig", "picows", "tests", "docs"):
+        paths += [path for path in (root / folder).rglob("*") if path.suffix in TEXT]
+    quoted = re.compile(rf"(?<![\d.]){re.escape(version)}(?![\d.])")
+    found = [str(path.relative_to(root)) for path in paths if quoted.search(path.read_text())]
+    assert found == ["zig/version.zig"]
+
+
+def test_changelog_begins_with_this_version(root, setup_py):
+    heading = re.search(r"^## (\S+)", (root / "CHANGELOG.md").read_text(), re.M)
+    assert heading and heading[1] == setup_py.version()
+
+
+def test_the_build_and_the_tests_use_one_compiler(root):
+    project = tomllib.loads((root / "pyproject.toml").read_text())
+    pins = [
+        requirement
+        for requirement in project["build-system"]["requires"]
+        + project["project"]["optional-dependencies"]["test"]
+        if requirement.startswith("ziglang")
+    ]
+    assert len(pins) == 2 and len(set(pins)) == 1
+
+
+def test_platforms_of_modules_are_known(root, setup_py):
+    """A typo in an `arch` would leave the module out everywhere."""
+    rows = json.loads((root / "zig/modules.json").read_text())
+    assert {row["arch"] for row in rows if "arch" in row} <= set(setup_py.ARCHS.values())
+    assert len({row["name"] for row in rows}) == len(rows)

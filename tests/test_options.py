@@ -1,0 +1,64 @@
+"""Arguments that ws_connect and ws_create_server share."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import pytest
+
+from picows import WSAutoPingStrategy, options
+
+IDLE = WSAutoPingStrategy.PING_WHEN_IDLE
+
+
+def test_logger_of_no_name_is_the_default_one() -> None:
+    assert options.resolve_logger(None, "client") is logging.getLogger("picows.client")
+    assert options.resolve_logger(None, "server") is logging.getLogger("picows.server")
+
+
+def test_logger_of_a_name_is_below_picows() -> None:
+    assert options.resolve_logger("feed.a", "client") is logging.getLogger("picows.feed.a")
+
+
+def test_a_logger_like_object_is_used_as_it_is() -> None:
+    adapter = logging.LoggerAdapter(logging.getLogger("mine"), {})
+    assert options.resolve_logger(adapter, "client") is adapter
+
+
+def test_aiofastnet_is_used_where_it_is_installed() -> None:
+    pytest.importorskip("aiofastnet")
+    assert options.resolve_use_aiofastnet(None) is True
+    assert options.resolve_use_aiofastnet(True) is True
+    assert options.resolve_use_aiofastnet(False) is False
+
+
+def test_aiofastnet_that_is_not_installed_is_an_error_only_if_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "aiofastnet", raising=False)
+    monkeypatch.setattr(sys, "path", [])
+    monkeypatch.setattr(sys, "path_importer_cache", {})
+    assert options.resolve_use_aiofastnet(None) is False
+    assert options.resolve_use_aiofastnet(False) is False
+    with pytest.raises(ValueError, match="aiofastnet"):
+        options.resolve_use_aiofastnet(True)
+
+
+def test_auto_ping_that_is_off_is_fine_whatever_its_timeouts() -> None:
+    options.check_auto_ping(False, 1, 2, IDLE)
+
+
+def test_auto_ping_is_not_there_yet() -> None:
+    with pytest.raises(NotImplementedError, match="auto"):
+        options.check_auto_ping(True, 10, 10, IDLE)
+
+
+def test_a_reply_timeout_above_the_idle_timeout_is_refused() -> None:
+    with pytest.raises(ValueError, match="auto_ping_reply_timeout"):
+        options.check_auto_ping(True, 10, 10.1, IDLE)
+
+
+def test_an_unknown_auto_ping_strategy_is_refused() -> None:
+    with pytest.raises(ValueError, match="3"):
+        options.check_auto_ping(False, 10, 10, 3)  # type: ignore[arg-type]
