@@ -179,7 +179,7 @@ async def test_a_refusal_on_a_connection_that_stays_open_is_not_waited_for(answe
 
 async def test_a_refusal_whose_end_never_comes_is_still_a_refusal() -> None:
     async with raw_server() as server:
-        asked = await ask(server, websocket_handshake_timeout=0.05)
+        asked = await ask(server, websocket_handshake_timeout=0.5)
         asked.answer(HEAD + b"\r\nhalf a bo")
         with pytest.raises(WSInvalidStatusError, match="403"):
             await asked.connecting

@@ -6,6 +6,7 @@ Both roles, bytes written by hand. What a listener does wrong is in test_errors_
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -285,8 +286,10 @@ def test_input_after_a_large_frame_that_failed_is_dropped(
             answer = await pair.peer.read_frame()
             assert answer == wire.close(1008, "no")
             pair.peer.send(Frame(BINARY, bytes(size)))
-            await pair.peer.writer.drain()
-            assert await pair.peer.read_rest() == []
+            # A busy machine may not get through all of it before we disconnect.
+            with contextlib.suppress(ConnectionError):
+                await pair.peer.writer.drain()
+                assert await pair.peer.read_rest() == []
 
         async with paired(role, strict=True, use_aiofastnet=use_aiofastnet) as pair:
             bad = encode(Frame(TEXT, b"\xff" + bytes(size - 1)), pair.peer.key)
@@ -294,8 +297,9 @@ def test_input_after_a_large_frame_that_failed_is_dropped(
             answer = await pair.peer.read_frame()
             assert answer.payload[:2] == wire.close(1007).payload
             pair.peer.send_bytes(bad[size // 2 :] + bytes(size))
-            await pair.peer.writer.drain()
-            assert await pair.peer.read_rest() == []
+            with contextlib.suppress(ConnectionError):
+                await pair.peer.writer.drain()
+                assert await pair.peer.read_rest() == []
 
     stacks.run(loop, main())
     assert len(complaints(caplog)) == 2

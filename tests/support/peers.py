@@ -103,23 +103,23 @@ async def open_upgraded(
 
 
 class RawServer:
-    """Listens on loopback. `accept` gives the next connection."""
+    """Listens on loopback. `accept` gives the next connection, `peers` are all there were."""
 
     def __init__(self) -> None:
-        self._peers: asyncio.Queue[Peer] = asyncio.Queue()
-        self._all: list[Peer] = []
+        self._waiting: asyncio.Queue[Peer] = asyncio.Queue()
+        self.peers: list[Peer] = []
         self.port = 0
         self.server: asyncio.Server
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = Peer(reader, writer, None)
-        self._all.append(peer)
-        self._peers.put_nowait(peer)
+        self.peers.append(peer)
+        self._waiting.put_nowait(peer)
 
     async def accept(self) -> Peer:
         """The next connection, with nothing read from it."""
         async with asyncio.timeout(SECONDS_MAX):
-            return await self._peers.get()
+            return await self._waiting.get()
 
     async def accept_upgraded(self, followed_by: bytes = b"") -> Peer:
         """The next connection, with its upgrade request answered."""
@@ -130,7 +130,7 @@ class RawServer:
 
     async def close(self) -> None:
         self.server.close()
-        for peer in self._all:
+        for peer in self.peers:
             await peer.close()
         await self.server.wait_closed()
 

@@ -173,6 +173,7 @@ pub extern fn PyUnicode_CompareWithASCIIString(*PyObject, [*:0]const u8) c_int;
 pub extern fn PyUnicode_FromFormat([*:0]const u8, ...) ?*PyObject;
 
 pub extern fn PyLong_AsLong(*PyObject) c_long;
+pub extern fn PyNumber_AsSsize_t(*PyObject, ?*PyObject) Py_ssize_t;
 pub extern fn PyLong_AsSsize_t(*PyObject) Py_ssize_t;
 pub extern fn PyLong_FromLong(c_long) ?*PyObject;
 pub extern fn PyLong_FromSsize_t(Py_ssize_t) ?*PyObject;

@@ -181,7 +181,7 @@ fn sendBytearray(self: *WSTransport, given: [*]const *Object, count: c.Py_ssize_
     try self.checkThread("send_reuse_external_bytearray");
     const values = try args.parse(bytearray_signature, given, count, keywords);
     const flags = try readFlags(values[3..7]);
-    const offset = c.PyLong_AsSsize_t(values[2].?);
+    const offset = c.PyNumber_AsSsize_t(values[2].?, c.exception("OverflowError"));
     if (offset == -1 and c.PyErr_Occurred() != null) return error.Python;
     if (offset < core.header_size_max) {
         return errors.raise("ValueError", "msg_offset must leave at least 14 bytes in front of the message for the frame header");
