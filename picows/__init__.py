@@ -9,6 +9,7 @@ from ._native import (
     WSTransport,
     __version__,
 )
+from .closing import WSDisconnectCause, WSDisconnectInfo
 from .connect import ws_connect
 from .exceptions import (
     WSError,
@@ -19,6 +20,7 @@ from .exceptions import (
     WSInvalidUpgradeError,
     WSInvalidURL,
     WSProtocolError,
+    WSProxyError,
 )
 from .handshake import WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener
 from .options import PICOWS_DEBUG_LL
@@ -29,6 +31,8 @@ __all__ = [
     "PICOWS_DEBUG_LL",
     "WSAutoPingStrategy",
     "WSCloseCode",
+    "WSDisconnectCause",
+    "WSDisconnectInfo",
     "WSError",
     "WSFrame",
     "WSHandshakeError",
@@ -41,6 +45,7 @@ __all__ = [
     "WSMsgType",
     "WSParsedURL",
     "WSProtocolError",
+    "WSProxyError",
     "WSTransport",
     "WSUpgradeRequest",
     "WSUpgradeResponse",

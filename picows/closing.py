@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import enum
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -45,6 +47,49 @@ class WSCloseHandshake:
             f"WSCloseHandshake(recv={self.recv!r}, sent={self.sent!r}, "
             f"recv_then_sent={self.recv_then_sent!r})"
         )
+
+
+class WSDisconnectCause(enum.Enum):
+    """Why a connection ended. The first reason counts, not what followed from it."""
+
+    #: The peer sent a CLOSE first.
+    PEER_CLOSE = "peer_close"
+    #: We sent a CLOSE first.
+    OWN_CLOSE = "own_close"
+    #: disconnect() was called without a CLOSE.
+    OWN_DISCONNECT = "own_disconnect"
+    #: A ping was not answered in time.
+    PING_TIMEOUT = "ping_timeout"
+    #: The peer broke the protocol.
+    PROTOCOL_ERROR = "protocol_error"
+    #: A callback of the listener raised.
+    LISTENER_ERROR = "listener_error"
+    #: The peer ended the connection without a CLOSE.
+    EOF = "eof"
+    #: The connection broke: reset by the peer, no route, a TLS error.
+    RESET = "reset"
+
+
+@dataclass(frozen=True, slots=True)
+class WSDisconnectInfo:
+    """How a connection ended. `transport.close_handshake` has the CLOSE frames.
+
+    cause: a WSDisconnectCause.
+    exception: the WSProtocolError, the listener's exception or the OSError behind it, if any.
+    received_at, sent_at: time.monotonic() of the last bytes in each direction, None for never.
+    """
+
+    cause: WSDisconnectCause
+    exception: BaseException | None
+    received_at: float | None
+    sent_at: float | None
+
+
+def make_disconnect_info(
+    cause: str, exception: BaseException | None, received_at: float | None, sent_at: float | None
+) -> WSDisconnectInfo:
+    """Called by the compiled module."""
+    return WSDisconnectInfo(WSDisconnectCause(cause), exception, received_at, sent_at)
 
 
 async def wait_disconnected(transport: WSTransport) -> None:

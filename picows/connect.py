@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import functools
 import inspect
 import os
 from collections.abc import Callable
@@ -11,17 +12,25 @@ from ssl import SSLContext
 from typing import Any, TypeAlias, cast
 
 from ._native import Endpoint, Protocol, WSAutoPingStrategy, WSListener, WSTransport
+from .dial import Dialer, Tls, WSSocketFactory
 from .exceptions import WSInvalidStatusError
-from .handshake import WSHeadersLike, WSUpgradeRequest, WSUpgradeResponse, build_request
+from .handshake import (
+    WSHeadersLike,
+    WSUpgradeRequest,
+    WSUpgradeResponse,
+    build_request,
+    header_pairs,
+)
 from .loops import loop_state
 from .options import WSLoggerLike, check_auto_ping, resolve_logger, resolve_use_aiofastnet
+from .proxy import connect_through, parse_proxy
+from .redirect import Hop, is_redirect, next_hop, too_many_redirects
 from .url import parse_url
 
 WSListenerFactory: TypeAlias = (
     Callable[[], WSListener] | Callable[[WSUpgradeRequest, WSUpgradeResponse], WSListener]
 )
 
-_REDIRECTS = (301, 302, 303, 307, 308)
 _OWN_ARGUMENTS = ("ssl", "sock", "all_errors")
 
 
@@ -44,7 +53,7 @@ async def ws_connect(
     proxy: str | None = None,
     proxy_ssl_context: SSLContext | None = None,
     read_buffer_init_size: int = 16 * 1024,
-    socket_factory: Callable[..., Any] | None = None,
+    socket_factory: WSSocketFactory | None = None,
     use_aiofastnet: bool | None = None,
     strict: bool = False,
     **kwargs: Any,
@@ -56,20 +65,36 @@ async def ws_connect(
     url: ws:// or wss://, with credentials for Basic authentication if need be (WSInvalidURL).
     ssl_context: for wss; None for ssl.create_default_context().
     disconnect_on_exception: whether an exception of on_ws_frame ends the connection.
-    websocket_handshake_timeout: seconds for the upgrade, None for no limit; then TimeoutError.
+    websocket_handshake_timeout: seconds for the upgrade, None for no limit; then TimeoutError. A
+        proxy, with TLS behind it, has as long to come to the upgrade, and so has each redirect.
     logger_name: None for the logger ``picows.client``, a str for ``picows.<name>``, or a logger.
-    enable_auto_ping and its options: not there yet (NotImplementedError).
+    enable_auto_ping: notice a peer that is gone by pinging it; whoever does not answer gets
+        CLOSE(GOING_AWAY) and is disconnected. Says nothing about PINGs of the peer.
+    auto_ping_idle_timeout: seconds without a byte received (PING_WHEN_IDLE), or from one ping to
+        the next (PING_PERIODICALLY), until a ping is sent.
+    auto_ping_reply_timeout: seconds for the answer; at most auto_ping_idle_timeout (ValueError).
+    auto_ping_strategy: a WSAutoPingStrategy.
     enable_auto_pong: answer a PING with a PONG; the listener then does not see the PING.
     max_frame_size: bytes of payload above which a frame is refused with CLOSE(MESSAGE_TOO_BIG).
     extra_headers: mapping or pairs of str, added to the request; Host replaces the generated one.
-    max_redirects: redirects are not followed yet (NotImplementedError); 0 makes an answer that
-        redirects a WSInvalidStatusError.
-    proxy, proxy_ssl_context, socket_factory: not there yet (NotImplementedError).
+    max_redirects: how many answers 301, 302, 303, 307 and 308 to follow, to URLs of ws or wss (also
+        spelled http or https), but not from wss to ws. One more is a WSInvalidStatusError, with 0
+        the first is. Another origin (scheme, host, port) gets neither the URL's credentials nor
+        Authorization, Cookie, Proxy-Authorization and Host of extra_headers.
+    proxy: URL of an http, https, socks4 or socks5 proxy, with credentials if need be; a name is
+        resolved by the proxy, with socks4 here. What goes wrong there is a WSProxyError.
+    proxy_ssl_context: for an https proxy; None for ssl.create_default_context().
+    socket_factory: function or coroutine function that makes the socket for a WSParsedURL, the
+        proxy's if there is one. The socket is connected or is not (then we do), belongs to the
+        connection from then on, and becomes non-blocking. None stands for the usual way.
     read_buffer_init_size: kept for existing callers; connections share their receive memory.
     use_aiofastnet: None to use aiofastnet where it is installed.
     strict: refuse what RFC 6455 forbids but a frame-level user may want to see: reserved bits,
         fragments out of order, TEXT that is not UTF-8.
-    kwargs: for loop.create_connection; ``ssl``, ``sock`` and ``all_errors`` are refused.
+    kwargs: for loop.create_connection; ``ssl``, ``sock`` and ``all_errors`` are refused. With a
+        ``path`` they are for loop.create_unix_connection: the connection, and that of a redirect,
+        goes to the unix socket there, and the URL says what the request asks for, as in
+        ``ws_connect(factory, "ws://localhost/feed", path="/run/feed.sock")``.
 
     Raises WSHandshakeError (or a subclass) if the server does not agree to the upgrade, OSError
     if there is no connection.
@@ -80,48 +105,58 @@ async def ws_connect(
     check_auto_ping(
         enable_auto_ping, auto_ping_idle_timeout, auto_ping_reply_timeout, auto_ping_strategy
     )
-    for name, value in (("proxy", proxy), ("socket_factory", socket_factory)):
-        if value is not None:
-            raise NotImplementedError(f"{name} is not there yet; leave it None")
     kwargs.pop("zero_copy_unsafe_ssl_write", None)  # an option of old versions
 
     loop = asyncio.get_running_loop()
-    parsed_url = parse_url(url)
-    key = base64.b64encode(os.urandom(16)).decode()
-    request, request_bytes = build_request(parsed_url, key, extra_headers)
-    endpoint = Endpoint(
+    logger = resolve_logger(logger_name, "client")
+    hop = Hop(parse_url(url), header_pairs(extra_headers))
+    through = parse_proxy(proxy, proxy_ssl_context, websocket_handshake_timeout)
+    tls = Tls(ssl_context, _take_tls_options(kwargs))
+    path = kwargs.pop("path", None)
+    if path is not None and (through or socket_factory):
+        raise ValueError("path excludes proxy and socket_factory: it says where to connect to")
+    dialer = Dialer(loop, resolve_use_aiofastnet(use_aiofastnet), socket_factory, path, kwargs)
+    make_endpoint = functools.partial(
+        Endpoint,
         loop_state=loop_state(loop),
         loop=loop,
-        logger=resolve_logger(logger_name, "client"),
+        logger=logger,
         listener_factory=ws_listener_factory,
         handshake_timeout=websocket_handshake_timeout,
         max_frame_size=max_frame_size,
         disconnect_on_exception=disconnect_on_exception,
         enable_auto_pong=enable_auto_pong,
+        enable_auto_ping=enable_auto_ping,
+        ping_idle_seconds=auto_ping_idle_timeout,
+        ping_reply_seconds=auto_ping_reply_timeout,
+        ping_strategy=auto_ping_strategy,
         strict=strict,
         factory_takes_handshake=_takes_handshake(ws_listener_factory),
-        request=request,
-        request_bytes=request_bytes,
-        key=key.encode(),
     )
-    ssl = (ssl_context or True) if parsed_url.is_secure else None
-    if resolve_use_aiofastnet(use_aiofastnet):
-        import aiofastnet
 
-        _, protocol = await aiofastnet.create_connection(
-            loop, endpoint, parsed_url.host, parsed_url.port, ssl=ssl, **kwargs
-        )
-    else:
-        _, protocol = await loop.create_connection(
-            endpoint, parsed_url.host, parsed_url.port, ssl=ssl, **kwargs
-        )
-    try:
-        return await _upgraded(protocol)
-    except WSInvalidStatusError as error:
-        if max_redirects > 0 and error.response and error.response.status in _REDIRECTS:
-            message = "redirects are not followed yet; max_redirects=0 lets the answer through"
-            raise NotImplementedError(message) from error
-        raise
+    redirects = 0
+    while True:
+        key = base64.b64encode(os.urandom(16)).decode()
+        request, request_bytes = build_request(hop.url, key, hop.extra_headers)
+        endpoint = make_endpoint(request=request, request_bytes=request_bytes, key=key.encode())
+        try:
+            if through is None:
+                protocol = await dialer.connect(endpoint, hop.url, tls)
+            else:
+                protocol = await connect_through(through, dialer, endpoint, hop.url, tls)
+            return await _upgraded(cast(Protocol, protocol))
+        except WSInvalidStatusError as error:
+            if max_redirects <= 0 or not is_redirect(error):
+                raise
+            if redirects == max_redirects:
+                raise too_many_redirects(max_redirects, error) from error
+            there = next_hop(hop, error)
+            status = cast(WSUpgradeResponse, error.response).status
+            logger.info("redirected from %s to %s (status %d)", hop, there, status)
+        if there.url.host != hop.url.host:
+            tls.options.pop("server_hostname", None)  # it was the other host's
+        hop = there
+        redirects += 1
 
 
 async def _upgraded(protocol: Protocol) -> tuple[WSTransport, WSListener]:
@@ -133,6 +168,13 @@ async def _upgraded(protocol: Protocol) -> tuple[WSTransport, WSListener]:
         transport.disconnect(graceful=False)
         raise
     return transport, cast(WSListener, protocol.listener)
+
+
+def _take_tls_options(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Take out what the connection to a proxy must not get, because it is about the server."""
+    names = [name for name in kwargs if name == "server_hostname" or name.startswith("ssl_")]
+    options = {name: kwargs.pop(name) for name in names}
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _takes_handshake(factory: Callable[..., Any]) -> bool:

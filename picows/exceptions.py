@@ -21,6 +21,7 @@ __all__ = [
     "WSInvalidURL",
     "WSInvalidUpgradeError",
     "WSProtocolError",
+    "WSProxyError",
 ]
 
 
@@ -130,6 +131,23 @@ class WSProtocolError(WSError):
 
     def __str__(self) -> str:
         return str(self.args[1])
+
+
+class WSProxyError(WSError):
+    """A proxy did not open a tunnel to the server: it refused, or is not what its URL says.
+
+    That the proxy cannot be reached at all is an `OSError`, as it is for a server.
+
+    Args:
+        description: what went wrong; the text of the exception.
+        error_code: HTTP status or SOCKS reply code of the proxy's answer; None if there was none.
+    """
+
+    error_code: int | None
+
+    def __init__(self, description: str, error_code: int | None = None) -> None:
+        super().__init__(description)
+        self.error_code = error_code
 
 
 class WSInvalidURL(WSError, ValueError):  # noqa: N818 - the name is part of the interface

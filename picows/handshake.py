@@ -26,6 +26,7 @@ __all__ = [
     "WSUpgradeResponse",
     "WSUpgradeResponseWithListener",
     "add_extra_headers",
+    "basic_credentials",
     "build_request",
     "header_pairs",
     "make_response",
@@ -331,12 +332,27 @@ def build_request(
         }
     )
     add_extra_headers(headers, extra_headers)
-    if (url.username or url.password) and "Authorization" not in headers:
-        headers["Authorization"] = _basic_credentials(url)
+    if "Authorization" not in headers and (credentials := basic_credentials(url)):
+        headers["Authorization"] = credentials
 
     request = WSUpgradeRequest(b"GET", url.resource_name.encode("ascii"), b"HTTP/1.1", headers)
     request_line = b"%b %b %b\r\n" % (request.method, request.path, request.version)
     return request, request_line + _header_block(headers)
+
+
+def basic_credentials(url: WSParsedURL) -> str | None:
+    """Value of `Authorization` or `Proxy-Authorization` for a URL, None if it has no credentials.
+
+    Raises:
+        WSInvalidURL: the user name contains a colon.
+    """
+    if not (url.username or url.password):
+        return None
+    username = url.username or ""
+    if ":" in username:
+        raise WSInvalidURL(url.url, "its user name contains a colon (RFC 7617, 2)")
+    credentials = f"{username}:{url.password or ''}".encode()
+    return "Basic " + base64.b64encode(credentials).decode("ascii")
 
 
 def make_response(
@@ -370,16 +386,6 @@ def _status(number: int) -> HTTPStatus | int:
         return HTTPStatus(number)
     except ValueError:
         return number
-
-
-def _basic_credentials(url: WSParsedURL) -> str:
-    username = url.username or ""
-    if ":" in username:
-        raise WSInvalidURL(
-            url.url, "its user name contains a colon, which Basic credentials cannot (RFC 7617, 2)"
-        )
-    credentials = f"{username}:{url.password or ''}".encode()
-    return "Basic " + base64.b64encode(credentials).decode("ascii")
 
 
 def _header_block(headers: CIMultiDict[str]) -> bytes:

@@ -40,6 +40,7 @@ def check_auto_ping(
     WSAutoPingStrategy(strategy)
     if not enable:
         return
+    if idle_timeout <= 0 or reply_timeout <= 0:
+        raise ValueError("auto_ping_idle_timeout and auto_ping_reply_timeout are positive seconds")
     if reply_timeout > idle_timeout:
         raise ValueError("auto_ping_reply_timeout cannot be longer than auto_ping_idle_timeout")
-    raise NotImplementedError("auto-ping is not there yet; leave enable_auto_ping=False")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from ._native import Endpoint, WSAutoPingStrategy, WSListener
 from .handshake import WSUpgradeRequest, WSUpgradeResponseWithListener
@@ -33,6 +34,7 @@ async def ws_create_server(
     read_buffer_init_size: int = 16 * 1024,
     use_aiofastnet: bool | None = None,
     strict: bool = False,
+    max_pending_handshakes: int = 4096,
     **kwargs: Any,
 ) -> asyncio.Server:
     """Listen for WebSocket connections.
@@ -46,14 +48,23 @@ async def ws_create_server(
     disconnect_on_exception: whether an exception of on_ws_frame ends the connection.
     websocket_handshake_timeout: seconds for the opening handshake, None for no limit.
     logger_name: None for the logger ``picows.server``, a str for ``picows.<name>``, or a logger.
-    enable_auto_ping and its options: not there yet (NotImplementedError).
+    enable_auto_ping: notice a peer that is gone by pinging it; whoever does not answer gets
+        CLOSE(GOING_AWAY) and is disconnected. Says nothing about PINGs of the peer.
+    auto_ping_idle_timeout: seconds without a byte received (PING_WHEN_IDLE), or from one ping to
+        the next (PING_PERIODICALLY), until a ping is sent.
+    auto_ping_reply_timeout: seconds for the answer; at most auto_ping_idle_timeout (ValueError).
+    auto_ping_strategy: a WSAutoPingStrategy.
     enable_auto_pong: answer a PING with a PONG; the listener then does not see the PING.
     max_frame_size: bytes of payload above which a frame is refused with CLOSE(MESSAGE_TOO_BIG).
     read_buffer_init_size: kept for existing callers; connections share their receive memory.
     use_aiofastnet: None to use aiofastnet where it is installed.
     strict: refuse what RFC 6455 forbids but a frame-level user may want to see: reserved bits,
         fragments out of order, TEXT that is not UTF-8.
-    kwargs: for loop.create_server (ssl, reuse_port, backlog, sock, ...).
+    max_pending_handshakes: connections whose opening handshake is not done; one more disconnects
+        the oldest of them.
+    kwargs: for loop.create_server (ssl, reuse_port, backlog, sock, ...). With a ``path`` they are
+        for loop.create_unix_server, which listens at a unix socket there instead of host and port,
+        as in ``ws_create_server(factory, path="/run/feed.sock")``.
     """
     check_auto_ping(
         enable_auto_ping, auto_ping_idle_timeout, auto_ping_reply_timeout, auto_ping_strategy
@@ -69,14 +80,24 @@ async def ws_create_server(
         max_frame_size=max_frame_size,
         disconnect_on_exception=disconnect_on_exception,
         enable_auto_pong=enable_auto_pong,
+        enable_auto_ping=enable_auto_ping,
+        ping_idle_seconds=auto_ping_idle_timeout,
+        ping_reply_seconds=auto_ping_reply_timeout,
+        ping_strategy=auto_ping_strategy,
         strict=strict,
         factory_takes_handshake=False,
+        pending_max=max_pending_handshakes,
     )
+    name = "create_server"
+    address: tuple[Any, ...] = (host, port)
+    if (path := kwargs.pop("path", None)) is not None:
+        if host is not None or port is not None:
+            raise ValueError("path excludes host and port: it says where to listen")
+        name, address = "create_unix_server", (path,)
     if resolve_use_aiofastnet(use_aiofastnet):
         import aiofastnet
 
-        server: asyncio.Server = await aiofastnet.create_server(
-            loop, endpoint, host, port, **kwargs
-        )
-        return server
-    return await loop.create_server(endpoint, host, port, **kwargs)
+        create: Any = functools.partial(getattr(aiofastnet, name), loop)
+    else:
+        create = getattr(loop, name)
+    return cast(asyncio.Server, await create(endpoint, *address, **kwargs))

@@ -252,19 +252,6 @@ async def test_arguments_that_are_ours_are_refused(name: str) -> None:
         await ws_connect(WSListener, "ws://127.0.0.1:1/", **{name: None})
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"proxy": "http://127.0.0.1:1"},
-        {"socket_factory": lambda url: None},
-        {"enable_auto_ping": True},
-    ],
-)
-async def test_what_is_not_there_yet_says_so(options: dict[str, Any]) -> None:
-    with pytest.raises(NotImplementedError):
-        await ws_connect(WSListener, "ws://127.0.0.1:1/", **options)
-
-
 async def test_other_arguments_go_to_create_connection() -> None:
     async with raw_server() as server:
         transport, _, _ = await connected(

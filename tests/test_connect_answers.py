@@ -185,15 +185,6 @@ async def test_a_refusal_whose_end_never_comes_is_still_a_refusal() -> None:
             await asked.connecting
 
 
-async def test_a_redirect_is_not_followed_yet() -> None:
-    async with raw_server() as server:
-        asked = await ask(server, max_redirects=5)
-        asked.answer(b"HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n")
-        with pytest.raises(NotImplementedError) as raised:
-            await asked.connecting
-        assert isinstance(raised.value.__cause__, WSInvalidStatusError)
-
-
 @pytest.mark.parametrize(
     ("headers", "name", "value"),
     [

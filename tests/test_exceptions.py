@@ -17,6 +17,7 @@ from picows.exceptions import (
     WSInvalidUpgradeError,
     WSInvalidURL,
     WSProtocolError,
+    WSProxyError,
 )
 from picows.handshake import WSUpgradeResponse
 
@@ -41,6 +42,7 @@ EXAMPLES = {
     "WSInvalidHeaderError": WSInvalidHeaderError("text", "Upgrade", "h2c", b"head", b"body"),
     "WSInvalidUpgradeError": WSInvalidUpgradeError("text", "Connection"),
     "WSProtocolError": WSProtocolError(1002, "text"),
+    "WSProxyError": WSProxyError("text", 407),
     "WSInvalidURL": WSInvalidURL("ws://user:secret@host:0/", "text"),
     "subclass": ForeignError(ticket=7),
 }

@@ -164,6 +164,36 @@ def test_reads_while_a_frame_is_delivered(size: int) -> None:
     driven.run(main())
 
 
+@pytest.mark.parametrize("cut", [1, 3, 8, 9, 12])
+@pytest.mark.parametrize("size", [0, 3, 50_000])
+def test_frames_that_wait_behind_the_one_delivered(size: int, cut: int) -> None:
+    """They come before those of a read that happens meanwhile, and a frame cut off is completed."""
+    payloads = [bytes([i]) * (size + i) for i in range(5)]
+
+    async def main() -> None:
+        listener = Later()
+        transport = (await driven.serve(lambda: listener))()
+        data = [wire.encode(Frame(wire.BINARY, payload), transport.key) for payload in payloads]
+        whole = b"".join(data)
+        start = len(data[0] + data[1]) + cut
+
+        def again() -> None:
+            transport.protocol.get_buffer(-1)  # a read that brings nothing
+            transport.feed(whole[start + 1 :])
+
+        def action() -> None:
+            listener.action = again
+            transport.feed(whole[start : start + 1])
+
+        listener.action = action
+        transport.feed(whole[:start])
+        assert [frame.get_payload_as_bytes() for frame in listener.kept] == payloads
+        transport.feed(whole)
+        assert [frame.get_payload_as_bytes() for frame in listener.kept] == payloads * 2
+
+    driven.run(main())
+
+
 def test_a_connection_lost_while_its_large_frame_is_delivered() -> None:
     """Its memory serves other connections only once nobody is shown it any more."""
     size = 300_000

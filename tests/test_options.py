@@ -49,9 +49,11 @@ def test_auto_ping_that_is_off_is_fine_whatever_its_timeouts() -> None:
     options.check_auto_ping(False, 1, 2, IDLE)
 
 
-def test_auto_ping_is_not_there_yet() -> None:
-    with pytest.raises(NotImplementedError, match="auto"):
-        options.check_auto_ping(True, 10, 10, IDLE)
+@pytest.mark.parametrize(("idle", "reply"), [(0, 0), (-1, -1), (10, 0)])
+def test_times_of_auto_ping_are_positive(idle: float, reply: float) -> None:
+    options.check_auto_ping(True, 10, 10, IDLE)
+    with pytest.raises(ValueError, match="positive"):
+        options.check_auto_ping(True, idle, reply, IDLE)
 
 
 def test_a_reply_timeout_above_the_idle_timeout_is_refused() -> None:

@@ -68,6 +68,7 @@ def test_signature_is_the_contract() -> None:
         "read_buffer_init_size": 16 << 10,
         "use_aiofastnet": None,
         "strict": False,
+        "max_pending_handshakes": 4096,
     }
     keyword_only = [name for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY]
     assert keyword_only == list(defaults)[2:]
@@ -285,11 +286,6 @@ async def test_a_client_that_leaves_inside_its_request_is_no_error(
             await peer.close()
         await (await open_upgraded(port)).close()
     assert complaints(caplog) == []
-
-
-async def test_auto_ping_is_not_there_yet() -> None:
-    with pytest.raises(NotImplementedError):
-        await ws_create_server(lambda _: WSListener(), "127.0.0.1", 0, enable_auto_ping=True)
 
 
 @pytest.mark.parametrize("enabled", [True, False])

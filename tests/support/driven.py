@@ -40,6 +40,9 @@ class DrivenTransport(asyncio.Transport):
     def get_write_buffer_size(self) -> int:
         return 0
 
+    def can_write_eof(self) -> bool:
+        return False
+
     def get_protocol(self) -> Any:
         return self.protocol
 

@@ -19,10 +19,10 @@ def _authority() -> trustme.CA:
 
 
 @functools.cache
-def server_tls() -> ssl.SSLContext:
-    """The certificate is for localhost and 127.0.0.1; made once in a run."""
+def server_tls(*names: str) -> ssl.SSLContext:
+    """The certificate is for localhost and 127.0.0.1, or for other names; made once in a run."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    _authority().issue_cert("localhost", "127.0.0.1").configure_cert(context)
+    _authority().issue_cert(*(names or ("localhost", "127.0.0.1"))).configure_cert(context)
     return context
 
 

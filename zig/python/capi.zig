@@ -177,6 +177,7 @@ pub extern fn PyNumber_AsSsize_t(*PyObject, ?*PyObject) Py_ssize_t;
 pub extern fn PyLong_AsSsize_t(*PyObject) Py_ssize_t;
 pub extern fn PyLong_FromLong(c_long) ?*PyObject;
 pub extern fn PyLong_FromSsize_t(Py_ssize_t) ?*PyObject;
+pub extern fn PyFloat_AsDouble(*PyObject) f64;
 pub extern fn PyFloat_FromDouble(f64) ?*PyObject;
 pub extern fn PyBool_FromLong(c_long) ?*PyObject;
 pub extern fn PyTuple_New(Py_ssize_t) ?*PyObject;

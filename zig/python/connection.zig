@@ -2,7 +2,9 @@
 
 const core = @import("core");
 const c = @import("capi.zig");
+const ending = @import("ending.zig");
 const o = @import("object.zig");
+const send = @import("send.zig");
 const socket = @import("socket.zig");
 const Endpoint = @import("endpoint.zig").Endpoint;
 const Input = @import("input.zig").Input;
@@ -30,6 +32,27 @@ pub const Connection = struct {
     is_disconnecting: bool = false,
     /// The first exception of a user callback, or the protocol error found in what the peer sent.
     exception: ?*Object = null,
+    /// The exception with which the event loop reported the end, if it did.
+    lost_by: ?*Object = null,
+    /// Why the connection ends, as far as it is known before it does.
+    cause: ?ending.Cause = null,
+    /// Which side's CLOSE came first.
+    first_close: ?send.Direction = null,
+    /// time.monotonic() of the last bytes received, and of the last that were sent; 0 for never.
+    received_at: f64 = 0,
+    sent_at: f64 = 0,
+    /// When it began to end because it failed.
+    ended_at: f64 = 0,
+    /// The event loop asked not to write: more than the high-water mark is queued.
+    is_paused: bool = false,
+    /// The payload of the last PING that came while paused.
+    held_pong: ?*Object = null,
+    ping_timer: ?*Object = null,
+    /// The timer that brings a connection that failed to its end.
+    end_timer: ?*Object = null,
+    ping_state: enum { none, waiting, answered } = .none,
+    /// The future of measure_roundtrip_time().
+    pong_waiter: ?*Object = null,
     /// The future that waiters wait for; made when there is one.
     disconnected: ?*Object = null,
 

@@ -8,6 +8,7 @@ const o = @import("object.zig");
 const errors = @import("errors.zig");
 const log = @import("log.zig");
 const protocol = @import("protocol.zig");
+const Protocol = protocol.Protocol;
 const LoopState = @import("loop.zig").LoopState;
 const State = @import("state.zig").State;
 const Object = o.Object;
@@ -32,6 +33,17 @@ pub const Endpoint = extern struct {
     strict: c_int,
     /// A client's factory takes (request, response).
     factory_takes_handshake: c_int,
+    enable_auto_ping: c_int,
+    ping_idle_seconds: f64,
+    ping_reply_seconds: f64,
+    /// A ping.Strategy.
+    ping_strategy: c_int,
+    /// Connections whose opening handshake is not done: the oldest and the newest of a list through the protocols, how
+    /// many they are, and how many there may be.
+    pending_first: ?*Protocol,
+    pending_last: ?*Protocol,
+    pending_count: usize,
+    pending_max: c.Py_ssize_t,
     is_client: bool,
     log_debug: bool,
 
@@ -40,6 +52,9 @@ pub const Endpoint = extern struct {
     }
 };
 
+/// Some 100 MiB at the most, if each has sent a head of the largest size without its last byte.
+const pending_max_default = 4096;
+
 const references = .{ "loop_state", "loop", "logger", "listener_factory", "handshake_timeout", "request", "request_bytes", "key" };
 
 fn new(class: *c.PyTypeObject, args: *Object, kwargs: ?*Object) callconv(.c) ?*Object {
@@ -47,9 +62,25 @@ fn new(class: *c.PyTypeObject, args: *Object, kwargs: ?*Object) callconv(.c) ?*O
 }
 
 const parameters = [_]?[*:0]const u8{
-    "loop_state",              "loop",             "logger", "listener_factory",        "handshake_timeout", "max_frame_size",
-    "disconnect_on_exception", "enable_auto_pong", "strict", "factory_takes_handshake", "request",           "request_bytes",
-    "key",                     null,
+    "loop_state",
+    "loop",
+    "logger",
+    "listener_factory",
+    "handshake_timeout",
+    "max_frame_size",
+    "disconnect_on_exception",
+    "enable_auto_pong",
+    "strict",
+    "factory_takes_handshake",
+    "request",
+    "request_bytes",
+    "key",
+    "enable_auto_ping",
+    "ping_idle_seconds",
+    "ping_reply_seconds",
+    "ping_strategy",
+    "pending_max",
+    null,
 };
 
 fn create(class: *c.PyTypeObject, args: *Object, kwargs: ?*Object) Error!*Object {
@@ -57,10 +88,11 @@ fn create(class: *c.PyTypeObject, args: *Object, kwargs: ?*Object) Error!*Object
     given.request = c.none();
     given.request_bytes = c.none();
     given.key = c.none();
+    given.pending_max = pending_max_default;
     if (c.PyArg_ParseTupleAndKeywords(
         args,
         kwargs,
-        "OOOOOnpppp|OOO:Endpoint",
+        "OOOOOnpppp|OOOpddin:Endpoint",
         &parameters,
         &given.loop_state,
         &given.loop,
@@ -75,9 +107,15 @@ fn create(class: *c.PyTypeObject, args: *Object, kwargs: ?*Object) Error!*Object
         &given.request,
         &given.request_bytes,
         &given.key,
+        &given.enable_auto_ping,
+        &given.ping_idle_seconds,
+        &given.ping_reply_seconds,
+        &given.ping_strategy,
+        &given.pending_max,
     ) == 0) return error.Python;
     const state: *State = @ptrCast(@alignCast(c.PyType_GetModuleState(class).?));
     if (!o.isInstance(&given.loop_state.ob, state.types.LoopState)) return errors.raise("TypeError", "loop_state is a LoopState");
+    if (given.pending_max < 1) return errors.raise("ValueError", "max_pending_handshakes is at least 1");
     if (given.max_frame_size < 0) return errors.raise("ValueError", "max_frame_size is a number of bytes and not negative");
     given.is_client = !o.isNone(given.request);
     given.log_debug = try log.isDebug(state, given.logger);

@@ -111,6 +111,7 @@ pub fn callMethod(object: *Object, name: *Object, args: anytype) Error!*Object {
         1 => c.PyObject_CallMethodObjArgs(object, name, ptr(args[0]), end),
         2 => c.PyObject_CallMethodObjArgs(object, name, ptr(args[0]), ptr(args[1]), end),
         3 => c.PyObject_CallMethodObjArgs(object, name, ptr(args[0]), ptr(args[1]), ptr(args[2]), end),
+        4 => c.PyObject_CallMethodObjArgs(object, name, ptr(args[0]), ptr(args[1]), ptr(args[2]), ptr(args[3]), end),
         else => comptime unreachable,
     });
 }

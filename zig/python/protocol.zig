@@ -2,12 +2,17 @@
 
 const std = @import("std");
 const core = @import("core");
+const asyncio = @import("asyncio.zig");
 const c = @import("capi.zig");
 const o = @import("object.zig");
+const clock = @import("clock.zig");
 const delivery = @import("delivery.zig");
+const ending = @import("ending.zig");
 const errors = @import("errors.zig");
 const listeners = @import("listener.zig");
 const log = @import("log.zig");
+const ping = @import("ping.zig");
+const send = @import("send.zig");
 const socket = @import("socket.zig");
 const upgrade = @import("upgrade.zig");
 const upgrade_client = @import("upgrade_client.zig");
@@ -29,29 +34,52 @@ pub const Protocol = extern struct {
     /// A client's future: done when the handshake is, or has failed.
     upgraded: ?*Object,
     handshake_timer: ?*Object,
+    /// Neighbours in the endpoint's list of connections whose handshake is not done.
+    pending_previous: ?*Protocol,
+    pending_next: ?*Protocol,
+    is_pending: bool,
     /// How far the head of the handshake was searched for its end.
     scanned: usize,
 
-    pub fn stopTimer(self: *Protocol) void {
-        const timer = self.handshake_timer orelse return;
-        self.handshake_timer = null;
-        defer o.decref(timer);
-        o.callMethodVoid(timer, self.endpoint.state.names.cancel, .{}) catch errors.ignore(timer);
+    /// The opening handshake begins: bounded in time, and in how many there are. Who has taken longest goes first.
+    fn beginHandshake(self: *Protocol) Error!void {
+        const endpoint = self.endpoint;
+        if (!o.isNone(endpoint.handshake_timeout)) {
+            const seconds = c.PyFloat_AsDouble(endpoint.handshake_timeout);
+            if (c.PyErr_Occurred() != null) return error.Python;
+            self.handshake_timer = try asyncio.callLater(endpoint.state, endpoint.loop, seconds, &self.ob, "handshake_timed_out");
+        }
+        self.is_pending = true;
+        self.pending_previous = endpoint.pending_last;
+        if (endpoint.pending_last) |last| last.pending_next = self else endpoint.pending_first = self;
+        endpoint.pending_last = self;
+        endpoint.pending_count += 1;
+        if (endpoint.pending_count <= endpoint.pending_max) return;
+        const oldest = o.incref(endpoint.pending_first.?);
+        defer o.decref(oldest);
+        oldest.endHandshake();
+        try upgrade.crowdedOut(oldest);
+    }
+
+    /// The opening handshake is over, well or not. May be called again.
+    pub fn endHandshake(self: *Protocol) void {
+        const endpoint = self.endpoint;
+        asyncio.cancelTimer(endpoint.state, &self.handshake_timer);
+        if (!self.is_pending) return;
+        self.is_pending = false;
+        if (self.pending_previous) |previous| previous.pending_next = self.pending_next else endpoint.pending_first = self.pending_next;
+        if (self.pending_next) |next| next.pending_previous = self.pending_previous else endpoint.pending_last = self.pending_previous;
+        self.pending_previous = null;
+        self.pending_next = null;
+        endpoint.pending_count -= 1;
     }
 
     /// Ends a client's wait for the handshake with an exception (borrowed) or, with null, well.
     pub fn settle(self: *Protocol, exception: ?*Object) Error!void {
         const future = self.upgraded orelse return;
-        const names = &self.endpoint.state.names;
-        const done = try o.callMethod(future, names.done, .{});
-        defer o.decref(done);
-        if (try o.isTrue(done)) return; // cancelled
-        if (exception) |e| {
-            try o.callMethodVoid(future, names.set_exception, .{e});
-            // Nobody waits if ws_connect was cancelled before it came to that; asyncio would complain.
-            return o.callMethodVoid(future, names.exception, .{});
-        }
-        try o.callMethodVoid(future, names.set_result, .{c.none()});
+        const state = self.endpoint.state;
+        if (exception) |e| return asyncio.setException(state, future, e);
+        try asyncio.setResult(state, future, c.none());
     }
 };
 
@@ -69,11 +97,7 @@ fn connectionMade(self: *Protocol, underlying: *Object) Error!*Object {
     o.clear(&self.transport);
     self.transport = transport;
     try logMade(transport);
-    if (!o.isNone(endpoint.handshake_timeout)) {
-        const callback = try o.check(c.PyObject_GetAttrString(&self.ob, "handshake_timed_out"));
-        defer o.decref(callback);
-        self.handshake_timer = try o.callMethod(endpoint.loop, endpoint.state.names.call_later, .{ endpoint.handshake_timeout, callback });
-    }
+    try self.beginHandshake();
     if (endpoint.is_client) try upgrade_client.sendRequest(transport);
     return o.none();
 }
@@ -115,6 +139,7 @@ fn bufferUpdated(self: *Protocol, count_object: *Object) callconv(.c) ?*Object {
 fn received(self: *Protocol, transport: *WSTransport, count: usize) Error!void {
     const connection = transport.connection();
     const loop = self.endpoint.loop_state;
+    connection.received_at = clock.now(transport.state);
     const taken = try connection.input.take(loop, count);
     defer Input.giveBack(taken, loop);
     if (connection.is_input_ended) return;
@@ -132,7 +157,7 @@ fn received(self: *Protocol, transport: *WSTransport, count: usize) Error!void {
 fn eofReceived(self: *Protocol, _: ?*Object) callconv(.c) ?*Object {
     const transport = self.transport orelse return unconnected();
     if (transport.connection().listener == null) upgrade_client.ended(self, transport) catch return null;
-    if (self.endpoint.log_debug) delivery.debug(transport, "EOF received");
+    ending.debug(transport, "EOF received");
     return o.boolean(false);
 }
 
@@ -149,15 +174,17 @@ fn lost(self: *Protocol, transport: *WSTransport, cause: *Object) Error!void {
     connection.is_input_ended = true;
     connection.socket = socket.none;
     connection.input.deinit(self.endpoint.loop_state);
-    self.stopTimer();
+    self.endHandshake();
+    ending.lost(transport, cause);
     logLost(transport, cause);
     defer finish(transport);
+    try ping.lost(transport);
     try upgrade_client.lost(self, cause);
     const listener = connection.listener orelse return;
     connection.listener = null;
     defer o.decref(listener);
     const result = listener.vtable.on_ws_disconnected(listener, transport, 0);
-    if (result) |object| o.decref(object) else try delivery.listenerError(transport, .on_ws_disconnected);
+    if (result) |object| o.decref(object) else try ending.listenerError(transport, .on_ws_disconnected);
 }
 
 fn logLost(transport: *WSTransport, cause: *Object) void {
@@ -172,18 +199,19 @@ fn finish(transport: *WSTransport) void {
     const aside: errors.Aside = .begin();
     defer aside.end();
     const future = transport.connection().disconnected orelse return;
-    const names = &transport.state.names;
-    const done = o.callMethod(future, names.done, .{}) catch return errors.ignore(future);
-    defer o.decref(done);
-    if (o.isTrue(done) catch false) return;
-    o.callMethodVoid(future, names.set_result, .{c.none()}) catch errors.ignore(future);
+    asyncio.setResult(transport.state, future, c.none()) catch errors.ignore(future);
 }
 
 fn pauseWriting(self: *Protocol, _: ?*Object) callconv(.c) ?*Object {
+    if (self.transport) |transport| transport.connection().is_paused = true;
     return o.toC(flowControl(self, "pause_writing", listeners.pauseIsDefault, "the peer reads slower than messages are sent: more than the high-water mark is queued"));
 }
 
 fn resumeWriting(self: *Protocol, _: ?*Object) callconv(.c) ?*Object {
+    if (self.transport) |transport| {
+        transport.connection().is_paused = false;
+        send.heldPong(transport) catch return null;
+    }
     return o.toC(flowControl(self, "resume_writing", listeners.resumeIsDefault, "what was queued has fallen below the low-water mark"));
 }
 
@@ -238,6 +266,7 @@ fn clear(self: *Protocol) callconv(.c) c_int {
 
 fn dealloc(self: *Protocol) callconv(.c) void {
     c.PyObject_GC_UnTrack(self);
+    self.endHandshake();
     _ = clear(self);
     o.decref(self.endpoint);
     o.free(&self.ob);

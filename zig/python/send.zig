@@ -3,6 +3,7 @@
 const core = @import("core");
 const c = @import("capi.zig");
 const o = @import("object.zig");
+const clock = @import("clock.zig");
 const errors = @import("errors.zig");
 const socket = @import("socket.zig");
 const frame = @import("frame.zig");
@@ -57,6 +58,7 @@ pub fn copy(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, pay
 }
 
 fn write(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, payload: []const u8) Error!void {
+    transport.connection().sent_at = clock.now(transport.state);
     const is_client = transport.is_client_side != 0;
     const is_free = try isSocketFree(transport);
     const is_gathered = is_free and !is_client and payload.len >= gather_size_min;
@@ -76,9 +78,28 @@ fn write(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, payloa
     try queue(transport, try chunk.view(sent, size));
 }
 
+/// Answers a PING. A peer that sends PINGs and does not read gets one answer, to the last, once it does (RFC 6455 5.5.3).
+pub fn pong(transport: *WSTransport, payload: []const u8) Error!void {
+    const connection = transport.connection();
+    if (!connection.is_paused) return copy(transport, .pong, .{ .fin = true }, payload);
+    const held = try o.bytes(payload);
+    o.clear(&connection.held_pong);
+    connection.held_pong = held;
+}
+
+/// Sends the answer that was held back.
+pub fn heldPong(transport: *WSTransport) Error!void {
+    const connection = transport.connection();
+    const held = connection.held_pong orelse return;
+    connection.held_pong = null;
+    defer o.decref(held);
+    try copy(transport, .pong, .{ .fin = true }, try o.bytesData(held));
+}
+
 /// Sends a frame around a payload that stays where it is: the header goes in front of it, a client masks it in place.
 pub fn reuse(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, payload: [*]u8, size: usize) Error!void {
     if (isOver(transport)) return;
+    transport.connection().sent_at = clock.now(transport.state);
     const key: ?[4]u8 = if (transport.is_client_side != 0) transport.connection().endpoint.loop_state.nextKey() else null;
     const whole = core.writer.headerInFront(opcode, flags, payload, size, key, transport.state.mask);
     const sent = if (try isSocketFree(transport)) socket.send(transport.connection().socket, whole) else 0;
@@ -108,11 +129,13 @@ pub fn close(transport: *WSTransport, code: core.CloseCode, reason: []const u8) 
     try noteClose(transport, .sent, code, reason);
 }
 
-const Direction = enum { recv, sent };
+pub const Direction = enum { recv, sent };
 
 /// Records a CLOSE frame in `transport.close_handshake`.
 pub fn noteClose(transport: *WSTransport, direction: Direction, code: core.CloseCode, reason: []const u8) Error!void {
     const state = transport.state;
+    const connection = transport.connection();
+    if (connection.first_close == null) connection.first_close = direction;
     if (o.isNone(transport.close_handshake)) {
         const is_recv_first = o.boolean(direction == .recv).?;
         defer o.decref(is_recv_first);

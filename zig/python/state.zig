@@ -14,6 +14,7 @@ pub const Names = struct {
     __get__: *Object,
     abort: *Object,
     call_later: *Object,
+    can_write_eof: *Object,
     cancel: *Object,
     close: *Object,
     code: *Object,
@@ -50,6 +51,7 @@ pub const Names = struct {
     to_bytes: *Object,
     warning: *Object,
     write: *Object,
+    write_eof: *Object,
 };
 
 /// Python classes and functions that the binding calls, with the module each comes from.
@@ -69,6 +71,9 @@ pub const Imports = struct {
     WSCloseHandshake: *Object,
     WSCloseInfo: *Object,
     wait_disconnected: *Object,
+    make_disconnect_info: *Object,
+    measure_roundtrip_time: *Object,
+    monotonic: *Object,
 
     /// Where those come from that are not exceptions of the package.
     const sources = .{
@@ -81,6 +86,9 @@ pub const Imports = struct {
         .WSCloseHandshake = "picows.closing",
         .WSCloseInfo = "picows.closing",
         .wait_disconnected = "picows.closing",
+        .make_disconnect_info = "picows.closing",
+        .measure_roundtrip_time = "picows.roundtrip",
+        .monotonic = "time",
     };
 
     fn module(comptime name: []const u8) [:0]const u8 {

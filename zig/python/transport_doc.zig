@@ -80,3 +80,21 @@ pub const wait_disconnected =
     \\WSProtocolError found in what the peer sent. A peer that closes, whatever its code,
     \\raises nothing. Cancelling a waiter disturbs neither the connection nor other waiters.
 ;
+
+pub const measure_roundtrip_time =
+    \\measure_roundtrip_time($self, /, rounds)
+    \\--
+    \\
+    \\Coroutine: send `rounds` pings, one after the other's answer, and return the seconds each took.
+    \\
+    \\The ping is what WSListener.send_user_specific_ping sends. Raises ConnectionResetError if
+    \\the connection is lost meanwhile.
+;
+
+pub const notify_user_specific_pong_received =
+    \\notify_user_specific_pong_received($self, /)
+    \\--
+    \\
+    \\Say that the answer to a ping has come, where on_ws_frame finds that out cheaper than
+    \\is_user_specific_pong could. Does nothing if none is expected.
+;

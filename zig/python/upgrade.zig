@@ -5,9 +5,10 @@ const core = @import("core");
 const c = @import("capi.zig");
 const o = @import("object.zig");
 const client = @import("upgrade_client.zig");
-const delivery = @import("delivery.zig");
+const ending = @import("ending.zig");
 const errors = @import("errors.zig");
 const log = @import("log.zig");
+const ping = @import("ping.zig");
 const server = @import("upgrade_server.zig");
 const Protocol = @import("protocol.zig").Protocol;
 const State = @import("state.zig").State;
@@ -43,10 +44,11 @@ pub fn checkListener(state: *State, listener: *Object) Error!void {
 
 /// The handshake is done: frames follow.
 pub fn open(protocol: *Protocol, transport: *WSTransport, listener: *WSListener) Error!void {
-    protocol.stopTimer();
+    protocol.endHandshake();
     transport.connection().listener = o.incref(listener);
     const result = listener.vtable.on_ws_connected(listener, transport, 0);
-    if (result) |object| o.decref(object) else try delivery.listenerError(transport, .on_ws_connected);
+    if (result) |object| o.decref(object) else return ending.listenerError(transport, .on_ws_connected);
+    try ping.start(transport);
 }
 
 /// The handshake took longer than the endpoint allows.
@@ -64,4 +66,12 @@ pub fn timedOut(protocol: *Protocol) Error!*Object {
     }
     try transport.disconnect(false);
     return o.none();
+}
+
+/// Too many others came while this handshake was not done.
+pub fn crowdedOut(protocol: *Protocol) Error!void {
+    const transport = protocol.transport orelse return;
+    const logger = transport.connection().endpoint.logger;
+    log.write(logger, transport.state.names.warning, "too many connections in their opening handshake, disconnecting the oldest", .{});
+    try transport.disconnect(false);
 }

@@ -17,9 +17,10 @@ const Error = o.Error;
 /// How much of the body of an answer that refuses the upgrade is read for the exception that reports it.
 const refusal_body_size_max = 64 * 1024;
 
+/// The log shows no headers: some are secrets.
 pub fn sendRequest(transport: *WSTransport) Error!void {
     const endpoint = transport.connection().endpoint;
-    if (endpoint.log_debug) log.debug(transport.state, endpoint.logger, "upgrade request: %r", .{endpoint.request_bytes});
+    if (endpoint.log_debug) log.debug(transport.state, endpoint.logger, "upgrade request: %r", .{endpoint.request});
     try send.queue(transport, o.incref(endpoint.request_bytes));
 }
 
@@ -79,7 +80,9 @@ fn readAnswer(protocol: *Protocol, transport: *WSTransport, bytes: []const u8, a
 /// Whether more of the body of a refusal is worth waiting for. Without a Content-Length it ends with the connection
 /// (RFC 9112 6.3); for the end of one in chunks nobody waits.
 fn isBodyMissing(status: u16, head: core.http.Head, size: usize) bool {
-    if (status < 200 or status == 204 or status == 304) return false;
+    if (status < 200 or status == 204) return false;
+    // A redirect is followed at once; nobody reads what it says.
+    if (status >= 300 and status < 400) return false;
     if (size >= refusal_body_size_max or head.count("Transfer-Encoding") > 0) return false;
     const length = head.find("Content-Length") orelse return true;
     const expected = std.fmt.parseInt(u64, length, 10) catch return false;

@@ -3,7 +3,7 @@
 const core = @import("core");
 const c = @import("capi.zig");
 const o = @import("object.zig");
-const delivery = @import("delivery.zig");
+const ending = @import("ending.zig");
 const errors = @import("errors.zig");
 const log = @import("log.zig");
 const send = @import("send.zig");
@@ -134,7 +134,7 @@ fn refuse(protocol: *Protocol, transport: *WSTransport, status: u16, message: [:
     log.write(transport.connection().endpoint.logger, transport.state.names.warning, "upgrade refused with %d: %s", .{ number, reason });
     try respondError(protocol, transport, status, message);
     // There may be more of the request to come.
-    try delivery.disconnectSoon(transport);
+    try ending.lingerAndDisconnect(transport);
     return null;
 }
 
@@ -163,7 +163,7 @@ fn errorResponse(state: *State, status: u16, body: []const u8) Error!*Object {
 /// Sends an answer that no frames follow. The caller disconnects.
 fn respondLast(protocol: *Protocol, transport: *WSTransport, response: *Object) Error!void {
     transport.connection().is_input_ended = true;
-    protocol.stopTimer();
+    protocol.endHandshake();
     try setHeader(transport, response, "Connection", "close");
     try respond(transport, response);
 }
@@ -182,6 +182,6 @@ fn respond(transport: *WSTransport, response: *Object) Error!void {
     const data = try o.callMethod(response, transport.state.names.to_bytes, .{});
     o.replace(&transport.response, response);
     const endpoint = transport.connection().endpoint;
-    if (endpoint.log_debug) log.debug(transport.state, endpoint.logger, "upgrade response: %r", .{data});
+    if (endpoint.log_debug) log.debug(transport.state, endpoint.logger, "%r answered with %r", .{ transport.request, response });
     try send.queue(transport, data);
 }

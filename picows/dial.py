@@ -1,0 +1,155 @@
+"""Opening a connection the way that the user of ws_connect chose."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from ssl import SSLContext, SSLSocket, create_default_context
+from typing import Any, TypeAlias, cast
+
+from .url import WSParsedURL
+
+WSSocketFactory: TypeAlias = Callable[
+    [WSParsedURL], socket.socket | Awaitable[socket.socket | None] | None
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """How TLS is spoken where a URL asks for it.
+
+    context: None for ssl.create_default_context().
+    options: of create_connection and start_tls: server_hostname and the ssl_... ones.
+    """
+
+    context: SSLContext | None
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Dialer:
+    """How connections are opened, whatever is said on them.
+
+    use_aiofastnet: take aiofastnet's transports instead of the event loop's.
+    socket_factory: asked for a socket first.
+    path: of the unix socket that all connections go to; None for TCP.
+    options: for create_connection, or for create_unix_connection; none of TLS.
+    """
+
+    loop: asyncio.AbstractEventLoop
+    use_aiofastnet: bool
+    socket_factory: WSSocketFactory | None
+    path: str | bytes | os.PathLike[str] | None
+    options: dict[str, Any]
+
+    async def connect(
+        self,
+        protocol_factory: Callable[[], asyncio.BaseProtocol],
+        url: WSParsedURL,
+        tls: Tls,
+    ) -> asyncio.BaseProtocol:
+        """Open a connection to the host and port of a URL. Returns its protocol."""
+        has_transport = False
+
+        def make_protocol() -> asyncio.BaseProtocol:
+            nonlocal has_transport
+            has_transport = True
+            return protocol_factory()
+
+        create: Any = self._function(
+            "create_connection" if self.path is None else "create_unix_connection"
+        )
+        options = self.options | tls.options
+        address: tuple[Any, ...]
+        sock = None
+        if self.path is not None:
+            address = (self.path,)
+        elif (sock := await self._make_socket(url)) is not None:
+            address = ()
+            options["sock"] = sock
+        else:
+            address = (url.host, url.port)
+        ssl = (tls.context or True) if url.is_secure else None
+        if ssl and (self.path is not None or sock is not None):
+            # Nothing else says whose certificate it has to be.
+            options.setdefault("server_hostname", url.host)
+        try:
+            _, protocol = await create(make_protocol, *address, ssl=ssl, **options)
+        except BaseException:
+            if sock is not None and not has_transport:
+                sock.close()
+            raise
+        return cast(asyncio.BaseProtocol, protocol)
+
+    async def start_tls(
+        self,
+        transport: asyncio.Transport,
+        protocol: asyncio.BaseProtocol,
+        url: WSParsedURL,
+        tls: Tls,
+    ) -> asyncio.Transport:
+        """Begin TLS with the host of a URL on a connection, which may be a TLS one already.
+
+        Returns the new transport. The protocol is the old transport's; it keeps its place.
+        """
+        start: Any = self._function("start_tls")
+        context = tls.context or create_default_context()
+        options = {"server_hostname": url.host} | tls.options
+        try:
+            secured = await start(transport, protocol, context, **options)
+        except TypeError as error:
+            # CPython before 3.11.8 and 3.12.2 stumbles over a signature of its own when TLS inside
+            # of TLS fails (gh-113214). Why it failed is what was raised before.
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise
+        if secured is None:
+            raise ConnectionResetError("the connection was lost during the TLS handshake")
+        return cast(asyncio.Transport, secured)
+
+    def _function(self, name: str) -> Callable[..., Awaitable[Any]]:
+        if not self.use_aiofastnet:
+            return cast(Callable[..., Awaitable[Any]], getattr(self.loop, name))
+        import aiofastnet
+
+        function = getattr(aiofastnet, name)
+        return lambda *args, **options: function(self.loop, *args, **options)
+
+    async def _make_socket(self, url: WSParsedURL) -> socket.socket | None:
+        """A connected socket of the user's making; None if it is not the user who makes it."""
+        if self.socket_factory is None:
+            return None
+        made = self.socket_factory(url)
+        sock = await made if inspect.isawaitable(made) else made
+        if sock is None:
+            return None
+        if not isinstance(sock, socket.socket):
+            raise TypeError(f"socket_factory returned a {type(sock).__name__}, not a socket")
+        try:
+            if isinstance(sock, SSLSocket):
+                raise TypeError("socket_factory returned an SSLSocket: use ssl_context for TLS")
+            if sock.type != socket.SOCK_STREAM:
+                raise ValueError("socket_factory returned a socket that is not a stream")
+            sock.setblocking(False)
+            if not _is_connected(sock):
+                if sock.family not in (socket.AF_INET, socket.AF_INET6):
+                    raise ValueError(
+                        "socket_factory has to connect a socket that is neither IPv4 nor IPv6"
+                    )
+                await self.loop.sock_connect(sock, (url.host, url.port))
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+
+def _is_connected(sock: socket.socket) -> bool:
+    try:
+        sock.getpeername()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,230 @@
+//! WSTransport as Python sees it: methods and attributes.
+
+const core = @import("core");
+const args = @import("args.zig");
+const c = @import("capi.zig");
+const o = @import("object.zig");
+const doc = @import("transport_doc.zig");
+const ending = @import("ending.zig");
+const errors = @import("errors.zig");
+const ping = @import("ping.zig");
+const send = @import("send.zig");
+const WSTransport = @import("transport.zig").WSTransport;
+const Object = o.Object;
+const Error = o.Error;
+
+fn readOpcode(object: *Object) Error!c_long {
+    const value = c.PyLong_AsLong(object);
+    if (value == -1 and c.PyErr_Occurred() != null) return error.Python;
+    return value;
+}
+
+fn readFlags(values: *const [4]?*Object) Error!core.Flags {
+    return .{
+        .fin = try args.boolean(values[0], true),
+        .rsv1 = try args.boolean(values[1], false),
+        .rsv2 = try args.boolean(values[2], false),
+        .rsv3 = try args.boolean(values[3], false),
+    };
+}
+
+const send_signature: args.Signature = .{
+    .method = "send",
+    .names = &.{ "msg_type", "message", "fin", "rsv1", "rsv2", "rsv3" },
+    .required = 2,
+};
+
+fn sendMessage(self: *WSTransport, given: [*]const *Object, count: c.Py_ssize_t, keywords: ?*Object) Error!*Object {
+    try self.checkThread("send");
+    const values = try args.parse(send_signature, given, count, keywords);
+    const flags = try readFlags(values[2..6]);
+    var message = try args.Message.read(values[1]);
+    defer message.release();
+    const opcode = try send.dataOpcode(try readOpcode(values[0].?), message.data.len, flags);
+    try send.copy(self, opcode, flags, message.data);
+    return o.none();
+}
+
+const bytearray_signature: args.Signature = .{
+    .method = "send_reuse_external_bytearray",
+    .names = &.{ "msg_type", "buffer", "msg_offset", "fin", "rsv1", "rsv2", "rsv3" },
+    .required = 3,
+};
+
+fn sendBytearray(self: *WSTransport, given: [*]const *Object, count: c.Py_ssize_t, keywords: ?*Object) Error!*Object {
+    try self.checkThread("send_reuse_external_bytearray");
+    const values = try args.parse(bytearray_signature, given, count, keywords);
+    const flags = try readFlags(values[3..7]);
+    const offset = c.PyNumber_AsSsize_t(values[2].?, c.exception("OverflowError"));
+    if (offset == -1 and c.PyErr_Occurred() != null) return error.Python;
+    if (offset < core.header_size_max) {
+        return errors.raise("ValueError", "msg_offset must leave at least 14 bytes in front of the message for the frame header");
+    }
+    // The export keeps the memory where it is, whatever the event loop calls meanwhile.
+    var view: c.Py_buffer = undefined;
+    try o.checkStatus(c.PyObject_GetBuffer(values[1].?, &view, c.PyBUF_WRITABLE));
+    defer c.PyBuffer_Release(&view);
+    if (offset > view.len) return errors.raise("ValueError", "msg_offset lies behind the end of the buffer");
+    const payload = args.slice(&view)[@intCast(offset)..];
+    const opcode = try send.dataOpcode(try readOpcode(values[0].?), payload.len, flags);
+    try send.reuse(self, opcode, flags, payload.ptr, payload.len);
+    return o.none();
+}
+
+fn sendControl(comptime opcode: core.Opcode, comptime method: [:0]const u8) fn (*WSTransport, [*]const *Object, c.Py_ssize_t, ?*Object) Error!*Object {
+    const signature: args.Signature = .{ .method = method, .names = &.{"message"}, .required = 0 };
+    return struct {
+        fn call(self: *WSTransport, given: [*]const *Object, count: c.Py_ssize_t, keywords: ?*Object) Error!*Object {
+            try self.checkThread(method);
+            const values = try args.parse(signature, given, count, keywords);
+            var message = try args.Message.read(values[0]);
+            defer message.release();
+            _ = try send.dataOpcode(@backingInt(opcode), message.data.len, .{ .fin = true });
+            try send.copy(self, opcode, .{ .fin = true }, message.data);
+            return o.none();
+        }
+    }.call;
+}
+
+const close_signature: args.Signature = .{ .method = "send_close", .names = &.{ "close_code", "close_message" }, .required = 0 };
+
+fn sendClose(self: *WSTransport, given: [*]const *Object, count: c.Py_ssize_t, keywords: ?*Object) Error!*Object {
+    try self.checkThread("send_close");
+    const values = try args.parse(close_signature, given, count, keywords);
+    const code: c_long = if (values[0]) |value| try readOpcode(value) else @backingInt(core.CloseCode.no_info);
+    var reason = try args.Message.read(values[1]);
+    defer reason.release();
+    try send.close(self, try send.closeCode(code, reason.data), reason.data);
+    return o.none();
+}
+
+const disconnect_signature: args.Signature = .{ .method = "disconnect", .names = &.{"graceful"}, .required = 0 };
+
+fn disconnectMethod(self: *WSTransport, given: [*]const *Object, count: c.Py_ssize_t, keywords: ?*Object) Error!*Object {
+    try self.checkThread("disconnect");
+    const values = try args.parse(disconnect_signature, given, count, keywords);
+    try self.disconnect(try args.boolean(values[0], true));
+    return o.none();
+}
+
+fn waitDisconnected(self: *WSTransport, _: ?*Object) callconv(.c) ?*Object {
+    self.checkThread("wait_disconnected") catch return null;
+    return o.toC(o.call(self.state.imports.wait_disconnected, .{self}));
+}
+
+/// A method over a function that reads its own arguments.
+fn withArguments(comptime function: anytype) fn (*WSTransport, [*]const *Object, c.Py_ssize_t, ?*Object) callconv(.c) ?*Object {
+    return struct {
+        fn call(self: *WSTransport, given: [*]const *Object, count: c.Py_ssize_t, keywords: ?*Object) callconv(.c) ?*Object {
+            return o.toC(function(self, given, count, keywords));
+        }
+    }.call;
+}
+
+fn getObject(comptime name: []const u8) fn (*WSTransport, ?*anyopaque) callconv(.c) ?*Object {
+    return struct {
+        fn get(self: *WSTransport, _: ?*anyopaque) callconv(.c) ?*Object {
+            return o.incref(@field(self, name));
+        }
+    }.get;
+}
+
+fn getFlag(comptime name: []const u8) fn (*WSTransport, ?*anyopaque) callconv(.c) ?*Object {
+    return struct {
+        fn get(self: *WSTransport, _: ?*anyopaque) callconv(.c) ?*Object {
+            return o.boolean(@field(self, name) != 0);
+        }
+    }.get;
+}
+
+/// For picows.closing: the future that is done once the connection is gone, or None if it is gone already.
+fn getDisconnected(self: *WSTransport, _: ?*anyopaque) callconv(.c) ?*Object {
+    if (self.is_disconnected != 0) return o.none();
+    const connection = self.connection();
+    if (connection.disconnected == null) {
+        const future = o.callMethod(connection.endpoint.loop, self.state.names.create_future, .{}) catch return null;
+        connection.disconnected = future;
+    }
+    return o.incref(connection.disconnected.?);
+}
+
+fn getDisconnectInfo(self: *WSTransport, _: ?*anyopaque) callconv(.c) ?*Object {
+    return o.toC(ending.info(self));
+}
+
+/// For picows.closing: the exception that ended the connection, or None.
+fn getException(self: *WSTransport, _: ?*anyopaque) callconv(.c) ?*Object {
+    return o.incref(self.connection().exception orelse return o.none());
+}
+
+/// For the event loop's timers and picows.roundtrip.
+fn privateMethod(comptime function: anytype) fn (*WSTransport, ?*Object) callconv(.c) ?*Object {
+    return struct {
+        fn call(self: *WSTransport, _: ?*Object) callconv(.c) ?*Object {
+            function(self) catch return null;
+            return o.none();
+        }
+    }.call;
+}
+
+fn abort(self: *WSTransport) Error!void {
+    try self.disconnect(false);
+}
+
+fn expectPong(self: *WSTransport, _: ?*Object) callconv(.c) ?*Object {
+    return o.toC(ping.expectPong(self));
+}
+
+fn notifyPong(self: *WSTransport, _: ?*Object) callconv(.c) ?*Object {
+    self.checkThread("notify_user_specific_pong_received") catch return null;
+    ping.answered(self) catch return null;
+    return o.none();
+}
+
+fn isPongExpected(self: *WSTransport, _: ?*anyopaque) callconv(.c) ?*Object {
+    return o.boolean(ping.isExpected(self));
+}
+
+const roundtrip_signature: args.Signature = .{ .method = "measure_roundtrip_time", .names = &.{"rounds"}, .required = 1 };
+
+fn measureRoundtripTime(self: *WSTransport, given: [*]const *Object, count: c.Py_ssize_t, keywords: ?*Object) Error!*Object {
+    try self.checkThread("measure_roundtrip_time");
+    const values = try args.parse(roundtrip_signature, given, count, keywords);
+    return o.call(self.state.imports.measure_roundtrip_time, .{ self, values[0].? });
+}
+
+const with_keywords = c.METH_FASTCALL | c.METH_KEYWORDS;
+
+pub const methods = [_]c.PyMethodDef{
+    o.method("send", withArguments(sendMessage), with_keywords, doc.send),
+    o.method("send_reuse_external_bytearray", withArguments(sendBytearray), with_keywords, doc.send_reuse_external_bytearray),
+    o.method("send_ping", withArguments(sendControl(.ping, "send_ping")), with_keywords, doc.send_ping),
+    o.method("send_pong", withArguments(sendControl(.pong, "send_pong")), with_keywords, doc.send_pong),
+    o.method("send_close", withArguments(sendClose), with_keywords, doc.send_close),
+    o.method("disconnect", withArguments(disconnectMethod), with_keywords, doc.disconnect),
+    o.method("wait_disconnected", waitDisconnected, c.METH_NOARGS, doc.wait_disconnected),
+    o.method("measure_roundtrip_time", withArguments(measureRoundtripTime), with_keywords, doc.measure_roundtrip_time),
+    o.method("notify_user_specific_pong_received", notifyPong, c.METH_NOARGS, doc.notify_user_specific_pong_received),
+    o.method("_abort", privateMethod(abort), c.METH_NOARGS, "_abort($self, /)\n--\n\nFor timers."),
+    o.method("_linger_over", privateMethod(ending.lingerOver), c.METH_NOARGS, "_linger_over($self, /)\n--\n\nFor timers."),
+    o.method("_ping_timer", privateMethod(ping.timerFired), c.METH_NOARGS, "_ping_timer($self, /)\n--\n\nFor timers."),
+    o.method("_send_ping", privateMethod(ping.send), c.METH_NOARGS, "_send_ping($self, /)\n--\n\nFor picows.roundtrip: the listener's kind of PING."),
+    o.method("_expect_pong", expectPong, c.METH_NOARGS, "_expect_pong($self, /)\n--\n\nFor picows.roundtrip: the future of the next answer."),
+    .{},
+};
+
+pub const attributes = [_]c.PyGetSetDef{
+    .{ .name = "underlying_transport", .get = @ptrCast(&getObject("underlying_transport")), .doc = "The asyncio transport: buffer limits, extra info. Not for sending." },
+    .{ .name = "request", .get = @ptrCast(&getObject("request")), .doc = "WSUpgradeRequest of the opening handshake." },
+    .{ .name = "response", .get = @ptrCast(&getObject("response")), .doc = "WSUpgradeResponse of the opening handshake." },
+    .{ .name = "close_handshake", .get = @ptrCast(&getObject("close_handshake")), .doc = "The CLOSE frames seen so far (recv, sent, recv_then_sent), None before the first." },
+    .{ .name = "is_client_side", .get = @ptrCast(&getFlag("is_client_side")), .doc = "Whether this is the client's end." },
+    .{ .name = "is_secure", .get = @ptrCast(&getFlag("is_secure")), .doc = "Whether the connection runs over TLS." },
+    .{ .name = "is_close_frame_sent", .get = @ptrCast(&getFlag("is_close_frame_sent")), .doc = "Whether a CLOSE was sent; every later send does nothing." },
+    .{ .name = "is_disconnected", .get = @ptrCast(&getFlag("is_disconnected")), .doc = "Whether the connection is gone." },
+    .{ .name = "disconnect_info", .get = @ptrCast(&getDisconnectInfo), .doc = "Why the connection ended and when it was last used: a WSDisconnectInfo, None before the end." },
+    .{ .name = "_disconnected", .get = @ptrCast(&getDisconnected) },
+    .{ .name = "_is_pong_expected", .get = @ptrCast(&isPongExpected) },
+    .{ .name = "_exception", .get = @ptrCast(&getException) },
+    .{},
+};
