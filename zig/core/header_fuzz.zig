@@ -1,11 +1,13 @@
 //! The header codec over arbitrary bytes, against a decoder that reads RFC 6455 5.2 bit by bit.
+//!
+//! Input: the bytes.
 
 const std = @import("std");
 const expect = std.testing.expect;
 const expectEqual = std.testing.expectEqual;
+const corpus = @import("corpus_fuzz.zig");
 const header = @import("header.zig");
 const Decoded = header.Decoded;
-const Smith = std.testing.Smith;
 
 /// Takes bits from the most significant one of the first byte on, as the picture in the RFC does.
 const BitReader = struct {
@@ -72,13 +74,8 @@ fn check(bytes: []const u8) !void {
     try expect(std.mem.eql(u8, bytes[0..size], buffer[0..size]));
 }
 
-fn fuzzOne(_: void, smith: *Smith) !void {
-    var buffer: [20]u8 = undefined;
-    try check(buffer[0..smith.slice(&buffer)]);
-}
-
 test "fuzz: header" {
-    try std.testing.fuzz({}, fuzzOne, .{});
+    try corpus.run("header", check);
 }
 
 test "header: random bytes against the reference" {

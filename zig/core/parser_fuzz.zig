@@ -1,16 +1,19 @@
 //! The parser over arbitrary streams in arbitrary pieces. After every piece it has to have said exactly what a slow
 //! reference says about all bytes so far, read at once from the first one.
+//!
+//! Input: settings (bit 0: we are the server; bit 1: not strict; bits 2 and 3: which limit; bits 4 and 5: how large the
+//! pieces are), a seed for the cuts, the stream.
 
 const std = @import("std");
 const expect = std.testing.expect;
 const expectEqual = std.testing.expectEqual;
+const corpus = @import("corpus_fuzz.zig");
 const close_reference = @import("close_fuzz.zig").reference;
 const Failure = @import("failure.zig").Failure;
 const Feeder = @import("feeder_test.zig").Feeder;
 const header_reference = @import("header_fuzz.zig").reference;
 const Header = @import("header.zig").Header;
 const Parser = @import("parser.zig").Parser;
-const Smith = std.testing.Smith;
 const wire = @import("wire_test.zig");
 
 /// Enough for several frames and for a length of 16 bits.
@@ -126,20 +129,17 @@ fn canBecomeUtf8(text: []const u8) bool {
     return false;
 }
 
-const settings_size = 2;
-
-/// The first byte of the input is settings, the second one seeds the cuts, the rest is the stream.
 fn check(input: []const u8) !void {
-    if (input.len < settings_size) return;
+    const settings: corpus.Settings = .read(input);
     const limits = [_]u64{ std.math.maxInt(u64), 300, 125, 10 };
     const parser: Parser = .{
-        .role = if (input[0] & 1 == 0) .client else .server,
-        .strict = input[0] & 2 == 0,
-        .payload_size_max = limits[input[0] >> 2 & 3],
+        .role = if (settings.bits & 1 == 0) .client else .server,
+        .strict = settings.bits & 2 == 0,
+        .payload_size_max = limits[settings.bits >> 2 & 3],
     };
-    const size_max: usize = ([_]usize{ 1, 3, 30, stream_size_max })[input[0] >> 4 & 3];
-    var prng: std.Random.DefaultPrng = .init(input[1]);
-    const stream = input[settings_size..];
+    const size_max: usize = ([_]usize{ 1, 3, 30, stream_size_max })[settings.bits >> 4 & 3];
+    var prng: std.Random.DefaultPrng = .init(settings.seed);
+    const stream = settings.rest[0..@min(settings.rest.len, stream_size_max)];
 
     var feeder: Feeder(stream_size_max) = undefined;
     feeder.init(parser);
@@ -156,24 +156,8 @@ fn check(input: []const u8) !void {
     }
 }
 
-fn fuzzOne(_: void, smith: *Smith) !void {
-    var buffer: [settings_size + stream_size_max]u8 = undefined;
-    try check(buffer[0..smith.slice(&buffer)]);
-}
-
-/// As `Smith.slice` reads it: a length of 32 bits in front.
-fn corpusEntry(comptime settings: u8, comptime stream: []const u8) []const u8 {
-    const size = settings_size + stream.len;
-    return &[_]u8{ size % 256, size / 256, 0, 0, settings, 0 } ++ stream;
-}
-
 test "fuzz: parser" {
-    try std.testing.fuzz({}, fuzzOne, .{ .corpus = &.{
-        corpusEntry(0x20, wire.rfc_examples.unmasked_text ++ wire.rfc_examples.fragments ++ wire.rfc_examples.ping),
-        corpusEntry(0x01, wire.rfc_examples.masked_text ++ wire.rfc_examples.masked_pong),
-        corpusEntry(0x10, "\x01\x02\xE2\x82" ++ "\x89\x01\xFF" ++ "\x80\x01\xAC" ++ "\x88\x03\x03\xE8!"),
-        corpusEntry(0x30, "\x82\x7E\x00\x80" ++ &@as([128]u8, @splat('x')) ++ "\x82\x7F\xFF\x00\x00\x00\x00\x00\x00\x00"),
-    } });
+    try corpus.run("parser", check);
 }
 
 /// Streams that get far: mostly frames that the parser takes, in an order that a strict one takes too.
@@ -243,7 +227,7 @@ const Generator = struct {
 test "parser: random streams against the reference" {
     var prng: std.Random.DefaultPrng = .init(0x6455);
     for (0..3000) |_| {
-        var input: wire.Bytes(settings_size + stream_size_max) = .{};
+        var input: wire.Bytes(corpus.Settings.size + stream_size_max) = .{};
         // Strict twice as often, and mostly without a limit.
         const settings = prng.random().int(u8) & if (prng.random().boolean()) @as(u8, 0x31) else 0x3F;
         input.byte(settings);

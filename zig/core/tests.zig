@@ -9,6 +9,7 @@ test {
     _ = @import("failure_test.zig");
     _ = @import("feeder_test.zig");
     _ = @import("fragments_test.zig");
+    _ = @import("handshake_fuzz.zig");
     _ = @import("handshake_test.zig");
     _ = @import("header_fuzz.zig");
     _ = @import("header_test.zig");
