@@ -1,6 +1,5 @@
 //! Reading the arguments of methods called with METH_FASTCALL | METH_KEYWORDS, without a tuple or a dict being made.
 
-const std = @import("std");
 const c = @import("capi.zig");
 const o = @import("object.zig");
 const errors = @import("errors.zig");

@@ -1,6 +1,5 @@
 //! Helpers over the C API: references, calls, conversions. One error name, `error.Python`, means "a Python exception is set".
 
-const std = @import("std");
 const c = @import("capi.zig");
 
 pub const Object = c.PyObject;
@@ -13,10 +12,6 @@ pub inline fn check(returned: ?*Object) Error!*Object {
 
 pub inline fn checkStatus(status: c_int) Error!void {
     if (status < 0) return error.Python;
-}
-
-pub inline fn typeOf(object: *Object) *c.PyTypeObject {
-    return object.ob_type;
 }
 
 pub inline fn isInstance(object: *Object, of: *Object) bool {

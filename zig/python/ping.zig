@@ -1,13 +1,11 @@
 //! Auto-ping: finding out that a peer is gone although nobody said so (RFC 6455 5.5.2), and measuring round trips. Timers of
 //! the event loop, one a connection; none where auto-ping is off.
 
-const core = @import("core");
 const c = @import("capi.zig");
 const o = @import("object.zig");
 const asyncio = @import("asyncio.zig");
 const clock = @import("clock.zig");
 const ending = @import("ending.zig");
-const errors = @import("errors.zig");
 const log = @import("log.zig");
 const WSFrame = @import("frame.zig").WSFrame;
 const WSTransport = @import("transport.zig").WSTransport;

@@ -1,7 +1,5 @@
 //! Protocol: the asyncio.BufferedProtocol of a connection. Callbacks of the event loop, and nothing else.
 
-const std = @import("std");
-const core = @import("core");
 const asyncio = @import("asyncio.zig");
 const c = @import("capi.zig");
 const o = @import("object.zig");
@@ -16,7 +14,6 @@ const send = @import("send.zig");
 const socket = @import("socket.zig");
 const upgrade = @import("upgrade.zig");
 const upgrade_client = @import("upgrade_client.zig");
-const Connection = @import("connection.zig").Connection;
 const Endpoint = @import("endpoint.zig").Endpoint;
 const Input = @import("input.zig").Input;
 const WSListener = listeners.WSListener;

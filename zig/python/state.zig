@@ -3,7 +3,6 @@
 
 const std = @import("std");
 const core = @import("core");
-const cpu = @import("cpu");
 const c = @import("capi.zig");
 const o = @import("object.zig");
 const Object = o.Object;
