@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import functools
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from ssl import SSLContext
 from typing import Any, TypeAlias, cast
 
-from ._native import Endpoint, Protocol, WSAutoPingStrategy, WSListener, WSTransport
+from ._native import Protocol, WSAutoPingStrategy, WSListener, WSTransport
 from .dial import Dialer, Tls, WSSocketFactory
 from .exceptions import WSInvalidStatusError
 from .handshake import (
@@ -21,8 +22,7 @@ from .handshake import (
     build_request,
     header_pairs,
 )
-from .loops import loop_state
-from .options import WSLoggerLike, check_auto_ping, resolve_logger, resolve_use_aiofastnet
+from .options import WSLoggerLike, endpoint_maker, resolve_logger, resolve_use_aiofastnet
 from .proxy import connect_through, parse_proxy
 from .redirect import Hop, is_redirect, next_hop, too_many_redirects
 from .url import parse_url
@@ -65,8 +65,9 @@ async def ws_connect(
     url: ws:// or wss://, with credentials for Basic authentication if need be (WSInvalidURL).
     ssl_context: for wss; None for ssl.create_default_context().
     disconnect_on_exception: whether an exception of on_ws_frame ends the connection.
-    websocket_handshake_timeout: seconds for the upgrade, None for no limit; then TimeoutError. A
-        proxy, with TLS behind it, has as long to come to the upgrade, and so has each redirect.
+    websocket_handshake_timeout: seconds for the upgrade, None for no limit; then TimeoutError. All
+        that is needed to come to the upgrade (the name, socket_factory, TCP, the proxy, TLS) has as
+        long once more, or ssl_handshake_timeout of kwargs if that is longer; so has each redirect.
     logger_name: None for the logger ``picows.client``, a str for ``picows.<name>``, or a logger.
     enable_auto_ping: notice a peer that is gone by pinging it; whoever does not answer gets
         CLOSE(GOING_AWAY) and is disconnected. Says nothing about PINGs of the peer.
@@ -102,37 +103,21 @@ async def ws_connect(
     for name in _OWN_ARGUMENTS:
         if name in kwargs:
             raise TypeError(f"ws_connect() does not take {name!r}: see ssl_context, socket_factory")
-    check_auto_ping(
-        enable_auto_ping, auto_ping_idle_timeout, auto_ping_reply_timeout, auto_ping_strategy
-    )
-    kwargs.pop("zero_copy_unsafe_ssl_write", None)  # an option of old versions
-
     loop = asyncio.get_running_loop()
     logger = resolve_logger(logger_name, "client")
+    make_endpoint = functools.partial(
+        endpoint_maker(loop, logger, locals()),
+        factory_takes_handshake=_takes_handshake(ws_listener_factory),
+    )
+    kwargs.pop("zero_copy_unsafe_ssl_write", None)  # an option of old versions
     hop = Hop(parse_url(url), header_pairs(extra_headers))
-    through = parse_proxy(proxy, proxy_ssl_context, websocket_handshake_timeout)
+    through = parse_proxy(proxy, proxy_ssl_context)
     tls = Tls(ssl_context, _take_tls_options(kwargs))
     path = kwargs.pop("path", None)
     if path is not None and (through or socket_factory):
         raise ValueError("path excludes proxy and socket_factory: it says where to connect to")
+    seconds_max = _seconds_until_upgrade(websocket_handshake_timeout, tls)
     dialer = Dialer(loop, resolve_use_aiofastnet(use_aiofastnet), socket_factory, path, kwargs)
-    make_endpoint = functools.partial(
-        Endpoint,
-        loop_state=loop_state(loop),
-        loop=loop,
-        logger=logger,
-        listener_factory=ws_listener_factory,
-        handshake_timeout=websocket_handshake_timeout,
-        max_frame_size=max_frame_size,
-        disconnect_on_exception=disconnect_on_exception,
-        enable_auto_pong=enable_auto_pong,
-        enable_auto_ping=enable_auto_ping,
-        ping_idle_seconds=auto_ping_idle_timeout,
-        ping_reply_seconds=auto_ping_reply_timeout,
-        ping_strategy=auto_ping_strategy,
-        strict=strict,
-        factory_takes_handshake=_takes_handshake(ws_listener_factory),
-    )
 
     redirects = 0
     while True:
@@ -140,10 +125,11 @@ async def ws_connect(
         request, request_bytes = build_request(hop.url, key, hop.extra_headers)
         endpoint = make_endpoint(request=request, request_bytes=request_bytes, key=key.encode())
         try:
-            if through is None:
-                protocol = await dialer.connect(endpoint, hop.url, tls)
-            else:
-                protocol = await connect_through(through, dialer, endpoint, hop.url, tls)
+            async with _limited(seconds_max, "through the proxy" if through else f"to {hop}"):
+                if through is None:
+                    protocol = await dialer.connect(endpoint, hop.url, tls)
+                else:
+                    protocol = await connect_through(through, dialer, endpoint, hop.url, tls)
             return await _upgraded(cast(Protocol, protocol))
         except WSInvalidStatusError as error:
             if max_redirects <= 0 or not is_redirect(error):
@@ -168,6 +154,25 @@ async def _upgraded(protocol: Protocol) -> tuple[WSTransport, WSListener]:
         transport.disconnect(graceful=False)
         raise
     return transport, cast(WSListener, protocol.listener)
+
+
+def _seconds_until_upgrade(handshake_timeout: float | None, tls: Tls) -> float | None:
+    """How long a connection may take to come to the upgrade."""
+    if handshake_timeout is None:
+        return None
+    tls_timeout: float = tls.options.get("ssl_handshake_timeout", 0)
+    return max(handshake_timeout, tls_timeout)
+
+
+@contextlib.asynccontextmanager
+async def _limited(seconds_max: float | None, where: str) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(seconds_max) as clock:
+            yield
+    except TimeoutError:
+        if not clock.expired():
+            raise  # the kernel's
+        raise TimeoutError(f"no connection {where} in {seconds_max} seconds") from None
 
 
 def _take_tls_options(kwargs: dict[str, Any]) -> dict[str, Any]:

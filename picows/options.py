@@ -2,16 +2,56 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import importlib.util
 import logging
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
-from ._native import WSAutoPingStrategy
+from ._native import Endpoint, WSAutoPingStrategy
+from .loops import loop_state
 
 #: Level of the most detailed log lines.
 PICOWS_DEBUG_LL: Final = 9
 
+#: Arguments of both functions, by the names that an Endpoint has for them.
+_ENDPOINT_ARGUMENTS: Final = {
+    "listener_factory": "ws_listener_factory",
+    "handshake_timeout": "websocket_handshake_timeout",
+    "max_frame_size": "max_frame_size",
+    "disconnect_on_exception": "disconnect_on_exception",
+    "enable_auto_pong": "enable_auto_pong",
+    "enable_auto_ping": "enable_auto_ping",
+    "ping_idle_seconds": "auto_ping_idle_timeout",
+    "ping_reply_seconds": "auto_ping_reply_timeout",
+    "ping_strategy": "auto_ping_strategy",
+    "strict": "strict",
+}
+
 WSLoggerLike: TypeAlias = "str | logging.Logger | logging.LoggerAdapter[Any] | None"
+
+
+def endpoint_maker(
+    loop: asyncio.AbstractEventLoop,
+    logger: logging.Logger | logging.LoggerAdapter[Any],
+    arguments: Mapping[str, Any],
+) -> Callable[..., Endpoint]:
+    """A function that makes an Endpoint of what both functions have in common.
+
+    arguments: the caller's, by name; those that are not in common are left alone.
+    Raises ValueError for auto-ping options that cannot work.
+    """
+    check_auto_ping(
+        arguments["enable_auto_ping"],
+        arguments["auto_ping_idle_timeout"],
+        arguments["auto_ping_reply_timeout"],
+        arguments["auto_ping_strategy"],
+    )
+    taken = {name: arguments[given] for name, given in _ENDPOINT_ARGUMENTS.items()}
+    return functools.partial(
+        Endpoint, loop_state=loop_state(loop), loop=loop, logger=logger, **taken
+    )
 
 
 def resolve_logger(name: WSLoggerLike, default: str) -> logging.Logger | logging.LoggerAdapter[Any]:

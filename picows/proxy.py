@@ -18,7 +18,7 @@ from .url import WSParsedURL, parse_url
 _SCHEMES: Final = ("http", "https", "socks4", "socks5")
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})( .*)?")  # RFC 9112, 4
 _ANSWER_SIZE_MAX: Final = 16 * 1024
-# python-socks takes None for a minute. The clock that counts is the one of `connect_through`.
+# python-socks takes None for a minute. The clock that counts is the one of `ws_connect`.
 _SECONDS_UNTIL_NEVER: Final = 365 * 24 * 3600
 
 
@@ -28,17 +28,13 @@ class Proxy:
 
     url: its scheme is http, https, socks4 or socks5.
     tls: to the proxy itself, if it is an https one.
-    seconds_max: for the connection to the server, including TLS with it; None for no limit.
     """
 
     url: WSParsedURL
     tls: Tls
-    seconds_max: float | None
 
 
-def parse_proxy(
-    proxy: str | None, ssl_context: SSLContext | None, seconds_max: float | None
-) -> Proxy | None:
+def parse_proxy(proxy: str | None, ssl_context: SSLContext | None) -> Proxy | None:
     """Take the URL of a proxy apart and check that it can be used; None for no proxy.
 
     Raises:
@@ -65,7 +61,7 @@ def parse_proxy(
         raise WSInvalidURL(
             url.url, "SOCKS5 takes user name and password, of 1 to 255 characters (RFC 1929, 2)"
         )
-    return Proxy(url, Tls(ssl_context), seconds_max)
+    return Proxy(url, Tls(ssl_context))
 
 
 class ProxyStream(asyncio.BufferedProtocol):
@@ -185,29 +181,24 @@ async def connect_through(
 
     Raises:
         WSProxyError: the proxy refused, or is none.
-        TimeoutError: the proxy, or TLS with the server behind it, took too long.
         OSError: the proxy cannot be reached, or TLS with it or with the server failed.
     """
     if tls.options and not url.is_secure:
         raise ValueError(f"{', '.join(tls.options)}: only meaningful with wss")
     stream = ProxyStream()
     try:
-        async with asyncio.timeout(proxy.seconds_max) as clock:
-            await dialer.connect(lambda: stream, proxy.url, proxy.tls)
-            await _open_tunnel(stream, proxy.url, url)
+        await dialer.connect(lambda: stream, proxy.url, proxy.tls)
+        await _open_tunnel(stream, proxy.url, url)
+        stream.check_nothing_came()
+        transport = cast(asyncio.Transport, stream.transport)
+        if url.is_secure:
+            transport = await dialer.start_tls(transport, stream, url, tls)
             stream.check_nothing_came()
-            transport = cast(asyncio.Transport, stream.transport)
-            if url.is_secure:
-                transport = await dialer.start_tls(transport, stream, url, tls)
-                stream.check_nothing_came()
         protocol = protocol_factory()
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
-    except BaseException as error:
+    except BaseException:
         stream.abort()
-        if isinstance(error, TimeoutError) and clock.expired():
-            text = f"no connection through the proxy in {proxy.seconds_max} seconds"
-            raise TimeoutError(text) from None
         raise
     return protocol
 

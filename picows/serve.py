@@ -7,10 +7,9 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeAlias, cast
 
-from ._native import Endpoint, WSAutoPingStrategy, WSListener
+from ._native import WSAutoPingStrategy, WSListener
 from .handshake import WSUpgradeRequest, WSUpgradeResponseWithListener
-from .loops import loop_state
-from .options import WSLoggerLike, check_auto_ping, resolve_logger, resolve_use_aiofastnet
+from .options import WSLoggerLike, endpoint_maker, resolve_logger, resolve_use_aiofastnet
 
 WSServerListenerFactory: TypeAlias = Callable[
     [WSUpgradeRequest], WSListener | WSUpgradeResponseWithListener | None
@@ -66,28 +65,10 @@ async def ws_create_server(
         for loop.create_unix_server, which listens at a unix socket there instead of host and port,
         as in ``ws_create_server(factory, path="/run/feed.sock")``.
     """
-    check_auto_ping(
-        enable_auto_ping, auto_ping_idle_timeout, auto_ping_reply_timeout, auto_ping_strategy
-    )
-    kwargs.pop("zero_copy_unsafe_ssl_write", None)  # an option of old versions
     loop = asyncio.get_running_loop()
-    endpoint = Endpoint(
-        loop_state=loop_state(loop),
-        loop=loop,
-        logger=resolve_logger(logger_name, "server"),
-        listener_factory=ws_listener_factory,
-        handshake_timeout=websocket_handshake_timeout,
-        max_frame_size=max_frame_size,
-        disconnect_on_exception=disconnect_on_exception,
-        enable_auto_pong=enable_auto_pong,
-        enable_auto_ping=enable_auto_ping,
-        ping_idle_seconds=auto_ping_idle_timeout,
-        ping_reply_seconds=auto_ping_reply_timeout,
-        ping_strategy=auto_ping_strategy,
-        strict=strict,
-        factory_takes_handshake=False,
-        pending_max=max_pending_handshakes,
-    )
+    make_endpoint = endpoint_maker(loop, resolve_logger(logger_name, "server"), locals())
+    endpoint = make_endpoint(factory_takes_handshake=False, pending_max=max_pending_handshakes)
+    kwargs.pop("zero_copy_unsafe_ssl_write", None)  # an option of old versions
     name = "create_server"
     address: tuple[Any, ...] = (host, port)
     if (path := kwargs.pop("path", None)) is not None:

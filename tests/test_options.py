@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from picows import WSAutoPingStrategy, options
+from picows import WSAutoPingStrategy, WSListener, options, ws_connect, ws_create_server
 
 IDLE = WSAutoPingStrategy.PING_WHEN_IDLE
 
@@ -64,3 +67,26 @@ def test_a_reply_timeout_above_the_idle_timeout_is_refused() -> None:
 def test_an_unknown_auto_ping_strategy_is_refused() -> None:
     with pytest.raises(ValueError, match="3"):
         options.check_auto_ping(False, 10, 10, 3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("function", [ws_connect, ws_create_server])
+def test_both_functions_have_every_argument_of_the_endpoint(function: Callable[..., Any]) -> None:
+    parameters = inspect.signature(function).parameters
+    assert set(options._ENDPOINT_ARGUMENTS.values()) <= parameters.keys()
+
+
+async def test_what_both_have_in_common_reaches_the_endpoint() -> None:
+    """Each with a value that the endpoint refuses, by the function that it was given to."""
+    wrong: dict[str, Any] = {
+        "max_frame_size": -1,
+        "auto_ping_strategy": 3,
+        "auto_ping_reply_timeout": "soon",
+        "auto_ping_idle_timeout": "soon",
+    }
+    for name, value in wrong.items():
+        for call in (
+            lambda given: ws_connect(WSListener, "ws://127.0.0.1:1/", **given),
+            lambda given: ws_create_server(lambda request: None, "127.0.0.1", 0, **given),
+        ):
+            with pytest.raises((TypeError, ValueError)):
+                await call({name: value})

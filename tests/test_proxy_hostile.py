@@ -237,7 +237,7 @@ async def test_what_comes_with_the_end_of_the_tls_handshake(what: str) -> None:
             return transport
 
     async with serving(lambda _: WSListener()) as port, proxy_server("http") as proxy:
-        route = parse_proxy(proxy.url(), None, 5)
+        route = parse_proxy(proxy.url(), None)
         assert route
         with pytest.raises(WSProxyError):
             await connect_through(
