@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+from typing import Any
 
 import pytest
 from support import stacks, wire
-from support.ours import paired
+from support.ours import Recorder, paired, serving
+from support.peers import open_upgraded
 from support.wire import BINARY, TEXT, Frame, encode
 
 ROLES = ["client", "server"]
@@ -95,3 +98,33 @@ def test_a_flood_to_a_peer_that_vanishes_without_reading_ends(loop: str) -> None
             await pair.transport.wait_disconnected()
 
     stacks.run(loop, main())
+
+
+@pytest.mark.parametrize("stack", stacks.STACKS, ids=str)
+def test_echoes_to_a_connection_that_is_going_away_are_dropped_in_silence(
+    stack: stacks.Stack, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A transport that is lost, but has not said so yet, logs a line for every few bytes it gets."""
+
+    class Echo(Recorder):
+        def on_ws_frame(self, transport: Any, frame: Any) -> None:
+            super().on_ws_frame(transport, frame)
+            transport.underlying_transport.abort()
+            transport.send(frame.msg_type, frame.get_payload_as_bytes())
+
+    async def main() -> None:
+        listener = Echo()
+        async with serving(lambda _: listener, **stack.server_options) as port:
+            tls = stacks.client_tls() if stack.tls else None
+            peer = await open_upgraded(port, ssl_context=tls)
+            frames = [Frame(BINARY, bytes(10))] * 100
+            peer.send(*frames)
+            with contextlib.suppress(OSError):
+                await peer.read_to_end()
+            await listener.until_disconnected()
+            await peer.close()
+        assert listener.frames == frames
+
+    caplog.set_level(logging.INFO)
+    stacks.run(stack.loop, main())
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []

@@ -176,9 +176,12 @@ fn gather(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, paylo
 }
 
 /// Gives bytes to the asyncio transport. It may keep the object, so nobody writes to its memory any more; the reference
-/// is taken over.
+/// is taken over. One that is lost, but did not say so yet, would drop them and write log lines about it: it gets none.
 pub fn queue(transport: *WSTransport, data: *Object) Error!void {
     defer o.decref(data);
+    const is_closing = try o.callMethod(transport.underlying_transport, transport.state.names.is_closing, .{});
+    defer o.decref(is_closing);
+    if (try o.isTrue(is_closing)) return;
     transport.connection().is_queued = true;
     try o.callMethodVoid(transport.underlying_transport, transport.state.names.write, .{data});
 }

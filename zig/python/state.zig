@@ -28,6 +28,7 @@ pub const Names = struct {
     get_write_buffer_size: *Object,
     headers: *Object,
     info: *Object,
+    is_closing: *Object,
     is_user_specific_pong: *Object,
     isEnabledFor: *Object,
     listener: *Object,
