@@ -104,7 +104,7 @@ def test_a_flood_to_a_peer_that_vanishes_without_reading_ends(loop: str) -> None
 def test_echoes_to_a_connection_that_is_going_away_are_dropped_in_silence(
     stack: stacks.Stack, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A transport that is lost, but has not said so yet, logs a line for every few bytes it gets."""
+    """A transport that is lost, but has not said so yet, logs a line for nearly every write."""
 
     class Echo(Recorder):
         def on_ws_frame(self, transport: Any, frame: Any) -> None:
