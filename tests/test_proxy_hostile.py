@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -49,18 +50,21 @@ HTTP_GARBAGE = {
 }
 
 
-async def fails(proxy: str, answers: list[bytes], url: str = "ws://127.0.0.1/") -> WSProxyError:
-    """What ws_connect raises when each thing that it says gets the next answer."""
+@contextlib.asynccontextmanager
+async def asked(
+    proxy: str, url: str = "ws://127.0.0.1/", **options: Any
+) -> AsyncIterator[tuple[asyncio.Task[Any], Peer]]:
+    """A client that has just connected to a proxy, and the proxy's end. `{}` is the port."""
     async with raw_server() as server:
         connecting = asyncio.create_task(
-            ws_connect(
-                Recorder,
-                url,
-                proxy=proxy.format(server.port),
-                websocket_handshake_timeout=5,
-            )
+            ws_connect(Recorder, url, proxy=proxy.format(server.port), **options)
         )
-        peer = await server.accept()
+        yield connecting, await server.accept()
+
+
+async def fails(proxy: str, answers: list[bytes], url: str = "ws://127.0.0.1/") -> WSProxyError:
+    """What ws_connect raises when each thing that it says gets the next answer."""
+    async with asked(proxy, url) as (connecting, peer):
         for answer in answers:
             await first_bytes(peer)
             peer.send_bytes(answer)
@@ -121,16 +125,8 @@ async def test_garbage_of_a_socks4_proxy(answer: bytes) -> None:
 @pytest.mark.parametrize("use_aiofastnet", [False, True])
 def test_a_proxy_that_leaves(loop: str, use_aiofastnet: bool, how: str, kind: str) -> None:
     async def main() -> None:
-        async with raw_server() as server:
-            connecting = asyncio.create_task(
-                ws_connect(
-                    Recorder,
-                    "ws://127.0.0.1/",
-                    proxy=f"{kind}://127.0.0.1:{server.port}",
-                    use_aiofastnet=use_aiofastnet,
-                )
-            )
-            peer = await server.accept()
+        proxy = f"{kind}://127.0.0.1:{{}}"
+        async with asked(proxy, use_aiofastnet=use_aiofastnet) as (connecting, peer):
             await first_bytes(peer)
             if how == "reset":
                 peer.reset()
@@ -149,16 +145,8 @@ def test_a_proxy_that_leaves(loop: str, use_aiofastnet: bool, how: str, kind: st
 def test_a_proxy_that_leaves_once_its_tunnel_is_open(loop: str, use_aiofastnet: bool) -> None:
     async def main() -> None:
         for url in ("ws://127.0.0.1/", "wss://127.0.0.1/"):
-            async with raw_server() as server:
-                connecting = asyncio.create_task(
-                    ws_connect(
-                        Recorder,
-                        url,
-                        proxy=f"http://127.0.0.1:{server.port}",
-                        use_aiofastnet=use_aiofastnet,
-                    )
-                )
-                peer = await server.accept()
+            options = {"use_aiofastnet": use_aiofastnet}
+            async with asked("http://127.0.0.1:{}", url, **options) as (connecting, peer):
                 await first_bytes(peer)
                 peer.send_bytes(TUNNEL)
                 await first_bytes(peer)  # of TLS, or the request
@@ -178,16 +166,11 @@ def test_a_proxy_that_is_silent(loop: str, use_aiofastnet: bool, kind: str) -> N
     async def main() -> None:
         unseen: list[Any] = []
         asyncio.get_running_loop().set_exception_handler(lambda _, c: unseen.append(c))
-        async with raw_server() as server:
+        options = {"use_aiofastnet": use_aiofastnet, "websocket_handshake_timeout": 0.05}
+        async with asked(f"{kind}://127.0.0.1:{{}}", **options) as (connecting, peer):
             with pytest.raises(asyncio.TimeoutError, match="proxy"):
-                await ws_connect(
-                    Recorder,
-                    "ws://127.0.0.1/",
-                    proxy=f"{kind}://127.0.0.1:{server.port}",
-                    use_aiofastnet=use_aiofastnet,
-                    websocket_handshake_timeout=0.05,
-                )
-            await ended(await server.accept())
+                await connecting
+            await ended(peer)
         gc.collect()
         assert unseen == []
 
@@ -201,17 +184,8 @@ def test_silence_behind_a_tunnel(loop: str, use_aiofastnet: bool) -> None:
 
     async def main() -> None:
         for url in ("ws://127.0.0.1/", "wss://127.0.0.1/"):
-            async with raw_server() as server:
-                connecting = asyncio.create_task(
-                    ws_connect(
-                        Recorder,
-                        url,
-                        proxy=f"http://127.0.0.1:{server.port}",
-                        use_aiofastnet=use_aiofastnet,
-                        websocket_handshake_timeout=0.05,
-                    )
-                )
-                peer = await server.accept()
+            options = {"use_aiofastnet": use_aiofastnet, "websocket_handshake_timeout": 0.05}
+            async with asked("http://127.0.0.1:{}", url, **options) as (connecting, peer):
                 await first_bytes(peer)
                 peer.send_bytes(TUNNEL)
                 with pytest.raises(asyncio.TimeoutError):
@@ -250,16 +224,8 @@ async def test_what_comes_with_the_end_of_the_tls_handshake(what: str) -> None:
 
 
 async def test_an_answer_that_dribbles_in_does_not_stop_the_clock() -> None:
-    async with raw_server() as server:
-        connecting = asyncio.create_task(
-            ws_connect(
-                Recorder,
-                "ws://127.0.0.1/",
-                proxy=f"http://127.0.0.1:{server.port}",
-                websocket_handshake_timeout=0.05,
-            )
-        )
-        peer = await server.accept()
+    options = {"websocket_handshake_timeout": 0.05}
+    async with asked("http://127.0.0.1:{}", **options) as (connecting, peer):
 
         async def dribble() -> None:
             peer.send_bytes(b"HTTP/1.1 200 OK\r\nX: ")
@@ -274,16 +240,8 @@ async def test_an_answer_that_dribbles_in_does_not_stop_the_clock() -> None:
 
 
 async def test_without_a_limit_a_proxy_may_take_its_time() -> None:
-    async with raw_server() as server:
-        connecting = asyncio.create_task(
-            ws_connect(
-                Recorder,
-                "ws://127.0.0.1/",
-                proxy=f"socks4://127.0.0.1:{server.port}",
-                websocket_handshake_timeout=None,
-            )
-        )
-        peer = await server.accept()
+    options = {"websocket_handshake_timeout": None}
+    async with asked("socks4://127.0.0.1:{}", **options) as (connecting, peer):
         await peer.reader.readexactly(9)
         await asyncio.sleep(0.2)
         for byte in b"\x00\x5a" + bytes(6):
