@@ -33,7 +33,7 @@ async def ws_create_server(
     read_buffer_init_size: int = 16 * 1024,
     use_aiofastnet: bool | None = None,
     strict: bool = False,
-    max_pending_handshakes: int = 4096,
+    max_pending_handshakes: int = 16384,
     **kwargs: Any,
 ) -> asyncio.Server:
     """Listen for WebSocket connections.

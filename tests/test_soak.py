@@ -1,4 +1,4 @@
-"""The soak test runs: a few seconds of what is run for an hour by hand."""
+"""The scripts of tests/soak run: a few seconds of what is run for long by hand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parent / "soak/soak.py"
+FOLDER = Path(__file__).parent / "soak"
+SCRIPT = FOLDER / "soak.py"
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
@@ -17,3 +18,17 @@ def test_every_message_is_accounted_for(loop: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("all accounted for\n")
+
+
+def test_a_storm_in_small() -> None:
+    command = [sys.executable, str(FOLDER / "storm.py"), "--connections=200", "--loop=asyncio"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "200 of 200 connections" in done.stdout
+
+
+def test_the_memory_of_tls_in_small() -> None:
+    command = [sys.executable, str(FOLDER / "tls_memory.py"), "--connections=2", "--seconds=0.1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "all disconnected" in done.stdout

@@ -52,8 +52,9 @@ pub const Endpoint = extern struct {
     }
 };
 
-/// Some 100 MiB at the most, if each has sent a head of the largest size without its last byte.
-const pending_max_default = 4096;
+/// Clients that all come back at once have to fit in, or the first of them are sent away while the last connect. Some 400 MiB
+/// at the most, if each has sent a head of the largest size without its last byte.
+const pending_max_default = 16384;
 
 const references = .{ "loop_state", "loop", "logger", "listener_factory", "handshake_timeout", "request", "request_bytes", "key" };
 
