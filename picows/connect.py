@@ -25,6 +25,7 @@ from .handshake import (
 from .options import WSLoggerLike, endpoint_maker, resolve_logger, resolve_use_aiofastnet
 from .proxy import connect_through, parse_proxy
 from .redirect import Hop, is_redirect, next_hop, too_many_redirects
+from .tcp import has_own_transport
 from .url import parse_url
 
 WSListenerFactory: TypeAlias = (
@@ -89,7 +90,9 @@ async def ws_connect(
         proxy's if there is one. The socket is connected or is not (then we do), belongs to the
         connection from then on, and becomes non-blocking. None stands for the usual way.
     read_buffer_init_size: kept for existing callers; connections share their receive memory.
-    use_aiofastnet: None to use aiofastnet where it is installed.
+    use_aiofastnet: which transports to use. None for our own (plain TCP on Linux, on asyncio's and
+        uvloop's event loops), else aiofastnet's where it is installed, else the event loop's; True
+        for aiofastnet's, False for the event loop's.
     strict: refuse what RFC 6455 forbids but a frame-level user may want to see: reserved bits,
         fragments out of order, TEXT that is not UTF-8.
     kwargs: for loop.create_connection; ``ssl``, ``sock`` and ``all_errors`` are refused. With a
@@ -117,7 +120,14 @@ async def ws_connect(
     if path is not None and (through or socket_factory):
         raise ValueError("path excludes proxy and socket_factory: it says where to connect to")
     seconds_max = _seconds_until_upgrade(websocket_handshake_timeout, tls)
-    dialer = Dialer(loop, resolve_use_aiofastnet(use_aiofastnet), socket_factory, path, kwargs)
+    dialer = Dialer(
+        loop,
+        resolve_use_aiofastnet(use_aiofastnet),
+        use_aiofastnet is None and has_own_transport(loop),
+        socket_factory,
+        path,
+        kwargs,
+    )
 
     redirects = 0
     while True:
@@ -127,10 +137,13 @@ async def ws_connect(
         try:
             async with _limited(seconds_max, "through the proxy" if through else f"to {hop}"):
                 if through is None:
-                    protocol = await dialer.connect(endpoint, hop.url, tls)
+                    protocol = await dialer.open(endpoint, hop.url, tls)
                 else:
-                    protocol = await connect_through(through, dialer, endpoint, hop.url, tls)
-            return await _upgraded(cast(Protocol, protocol))
+                    protocol = cast(
+                        Protocol,
+                        await connect_through(through, dialer, endpoint, hop.url, tls),
+                    )
+            return await _upgraded(protocol)
         except WSInvalidStatusError as error:
             if max_redirects <= 0 or not is_redirect(error):
                 raise

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from ssl import SSLContext, SSLSocket, create_default_context
 from typing import Any, TypeAlias, cast
 
+from ._native import Endpoint, Protocol
+from .tcp import CONNECT_OPTIONS, begin, connect_tcp
 from .url import WSParsedURL
 
 WSSocketFactory: TypeAlias = Callable[
@@ -35,6 +37,7 @@ class Dialer:
     """How connections are opened, whatever is said on them.
 
     use_aiofastnet: take aiofastnet's transports instead of the event loop's.
+    use_own_transport: take our own for plain TCP.
     socket_factory: asked for a socket first.
     path: of the unix socket that all connections go to; None for TCP.
     options: for create_connection, or for create_unix_connection; none of TLS.
@@ -42,9 +45,24 @@ class Dialer:
 
     loop: asyncio.AbstractEventLoop
     use_aiofastnet: bool
+    use_own_transport: bool
     socket_factory: WSSocketFactory | None
     path: str | bytes | os.PathLike[str] | None
     options: dict[str, Any]
+
+    async def open(self, endpoint: Endpoint, url: WSParsedURL, tls: Tls) -> Protocol:
+        """Open a connection to the host and port of a URL for a WebSocket. Returns its protocol."""
+        if (
+            not self.use_own_transport
+            or url.is_secure
+            or self.path is not None
+            or not self.options.keys() <= CONNECT_OPTIONS
+        ):
+            return cast(Protocol, await self.connect(endpoint, url, tls))
+        sock = await self._make_socket(url)
+        if sock is None:
+            sock = await connect_tcp(self.loop, url.host, url.port, **self.options)
+        return begin(endpoint, sock)
 
     async def connect(
         self,

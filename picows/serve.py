@@ -7,13 +7,32 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeAlias, cast
 
-from ._native import WSAutoPingStrategy, WSListener
+from ._native import Endpoint, WSAutoPingStrategy, WSListener
+from .bind import bind_sockets
 from .handshake import WSUpgradeRequest, WSUpgradeResponseWithListener
 from .options import WSLoggerLike, endpoint_maker, resolve_logger, resolve_use_aiofastnet
+from .server import TcpServer
+from .tcp import has_own_transport
 
 WSServerListenerFactory: TypeAlias = Callable[
     [WSUpgradeRequest], WSListener | WSUpgradeResponseWithListener | None
 ]
+
+
+#: Arguments of loop.create_server that make no difference to which transport can be used.
+_OWN_TRANSPORT_ARGUMENTS = frozenset(
+    (
+        "family",
+        "flags",
+        "sock",
+        "backlog",
+        "ssl",
+        "reuse_address",
+        "reuse_port",
+        "keep_alive",
+        "start_serving",
+    )
+)
 
 
 async def ws_create_server(
@@ -56,7 +75,9 @@ async def ws_create_server(
     enable_auto_pong: answer a PING with a PONG; the listener then does not see the PING.
     max_frame_size: bytes of payload above which a frame is refused with CLOSE(MESSAGE_TOO_BIG).
     read_buffer_init_size: kept for existing callers; connections share their receive memory.
-    use_aiofastnet: None to use aiofastnet where it is installed.
+    use_aiofastnet: which transports to use. None for our own (plain TCP on Linux, on asyncio's and
+        uvloop's event loops), else aiofastnet's where it is installed, else the event loop's; True
+        for aiofastnet's, False for the event loop's.
     strict: refuse what RFC 6455 forbids but a frame-level user may want to see: reserved bits,
         fragments out of order, TEXT that is not UTF-8.
     max_pending_handshakes: connections whose opening handshake is not done; one more disconnects
@@ -69,9 +90,18 @@ async def ws_create_server(
     make_endpoint = endpoint_maker(loop, resolve_logger(logger_name, "server"), locals())
     endpoint = make_endpoint(factory_takes_handshake=False, pending_max=max_pending_handshakes)
     kwargs.pop("zero_copy_unsafe_ssl_write", None)  # an option of old versions
+    path = kwargs.pop("path", None)
+    if (
+        path is None
+        and use_aiofastnet is None
+        and has_own_transport(loop)
+        and kwargs.get("ssl") is None
+        and kwargs.keys() <= _OWN_TRANSPORT_ARGUMENTS
+    ):
+        return await _listen(loop, endpoint, host, port, **kwargs)
     name = "create_server"
     address: tuple[Any, ...] = (host, port)
-    if (path := kwargs.pop("path", None)) is not None:
+    if path is not None:
         if host is not None or port is not None:
             raise ValueError("path excludes host and port: it says where to listen")
         name, address = "create_unix_server", (path,)
@@ -82,3 +112,26 @@ async def ws_create_server(
     else:
         create = getattr(loop, name)
     return cast(asyncio.Server, await create(endpoint, *address, **kwargs))
+
+
+async def _listen(
+    loop: asyncio.AbstractEventLoop,
+    endpoint: Endpoint,
+    host: Any,
+    port: int | None,
+    *,
+    ssl: None = None,
+    backlog: int = 100,
+    start_serving: bool = True,
+    **kwargs: Any,
+) -> asyncio.Server:
+    """Serve plain TCP on our own transport."""
+    sockets = await bind_sockets(loop, host, port, **kwargs)
+    server = TcpServer(loop, endpoint, sockets, backlog)
+    if start_serving:
+        try:
+            await server.start_serving()
+        except BaseException:
+            server.close()
+            raise
+    return cast(asyncio.Server, server)

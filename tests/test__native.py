@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,9 @@ def names_in(body: list[ast.stmt]) -> dict[str, ast.stmt]:
     for statement in body:
         if isinstance(statement, ast.ClassDef | ast.FunctionDef):
             names[statement.name] = statement
+        elif isinstance(statement, ast.If):
+            assert ast.unparse(statement.test) == "sys.platform == 'linux'"
+            names |= names_in(statement.body) if sys.platform == "linux" else {}
         elif isinstance(statement, ast.AnnAssign | ast.Assign):
             target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
             assert isinstance(target, ast.Name)

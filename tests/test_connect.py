@@ -320,9 +320,11 @@ async def test_a_refused_connection_is_an_os_error() -> None:
         await ws_connect(WSListener, URL.format(port))
 
 
-@pytest.mark.parametrize("use_aiofastnet", [False, True])
+@pytest.mark.parametrize("use_aiofastnet", stacks.TRANSPORTS.values())
 @pytest.mark.parametrize("loop", stacks.LOOPS)
-def test_cancelling_ends_the_connection_at_every_step(loop: str, use_aiofastnet: bool) -> None:
+def test_cancelling_ends_the_connection_at_every_step(
+    loop: str, use_aiofastnet: bool | None
+) -> None:
     """Whenever it comes, nothing is left open and no exception goes unseen."""
 
     async def main() -> None:

@@ -276,9 +276,9 @@ class Breaker(Recorder):
 @pytest.mark.parametrize("size", [70_000, 300_000, 1 << 20])
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("loop", stacks.LOOPS)
-@pytest.mark.parametrize("use_aiofastnet", [False, True])
+@pytest.mark.parametrize("use_aiofastnet", stacks.TRANSPORTS.values())
 def test_input_after_a_large_frame_that_failed_is_dropped(
-    loop: str, role: str, use_aiofastnet: bool, size: int, caplog: pytest.LogCaptureFixture
+    loop: str, role: str, use_aiofastnet: bool | None, size: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def main() -> None:
         async with paired(role, Breaker, use_aiofastnet=use_aiofastnet) as pair:

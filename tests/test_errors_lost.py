@@ -29,7 +29,7 @@ CUTS = {
 }
 
 
-async def vanish(role: str, how: str, data: bytes, use_aiofastnet: bool) -> None:
+async def vanish(role: str, how: str, data: bytes, use_aiofastnet: bool | None) -> None:
     async with paired(role, use_aiofastnet=use_aiofastnet) as pair:
         pair.peer.send(FIRST)
         assert await pair.listener.until_frames(1) == [FIRST]
@@ -52,10 +52,10 @@ async def vanish(role: str, how: str, data: bytes, use_aiofastnet: bool) -> None
 
 @pytest.mark.parametrize("how", ["FIN", "RST"])
 @pytest.mark.parametrize("role", ROLES)
-@pytest.mark.parametrize("use_aiofastnet", [False, True])
+@pytest.mark.parametrize("use_aiofastnet", stacks.TRANSPORTS.values())
 @pytest.mark.parametrize("loop", stacks.LOOPS)
 def test_a_peer_that_vanishes_inside_a_frame(
-    loop: str, use_aiofastnet: bool, role: str, how: str, caplog: pytest.LogCaptureFixture
+    loop: str, use_aiofastnet: bool | None, role: str, how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     cuts = list(CUTS.values())
     if (loop, use_aiofastnet, how) == ("uvloop", True, "RST"):

@@ -8,18 +8,19 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from support import stacks
 
 TESTS = Path(__file__).parent
 
 # The process has room for a few connections but not for the frame that one peer sends.
 LARGE_FRAME = """
 import asyncio, logging, resource, sys
-from support import wire
+from support import stacks, wire
 from support.ours import Recorder, serving
 from support.peers import open_upgraded
 from support.wire import BINARY, TEXT, Frame
 
-use_aiofastnet = sys.argv[1] == "True"
+use_aiofastnet = stacks.TRANSPORTS[sys.argv[1]]
 logging.basicConfig(stream=sys.stdout)
 asyncio_errors = []
 
@@ -150,9 +151,9 @@ def run_script(script: str, *arguments: str) -> str:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs RLIMIT_AS and /proc")
-@pytest.mark.parametrize("use_aiofastnet", [False, True])
-def test_a_frame_that_does_not_fit_ends_its_connection_alone(use_aiofastnet: bool) -> None:
-    assert run_script(LARGE_FRAME, str(use_aiofastnet)).endswith("survived\n")
+@pytest.mark.parametrize("transport", stacks.TRANSPORTS)
+def test_a_frame_that_does_not_fit_ends_its_connection_alone(transport: str) -> None:
+    assert run_script(LARGE_FRAME, transport).endswith("survived\n")
 
 
 @pytest.mark.skipif(find_spec("_testcapi") is None, reason="needs _testcapi")

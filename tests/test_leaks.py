@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parent / "leaks"
 def test_flat(script: str, count: int, stack: Stack) -> None:
     command = [sys.executable, str(FOLDER / script), f"--count={count}", f"--loop={stack.loop}"]
     command += ["--tls"] if stack.tls else []
-    command += ["--aiofastnet"] if stack.use_aiofastnet else []
+    command += [f"--transport={stack.transport}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert done.stdout.endswith("flat\n")

@@ -99,7 +99,7 @@ def test_a_seed_is_32_bytes(seed: object) -> None:
     with pytest.raises((TypeError, ValueError)):
         LoopState(seed)  # type: ignore[arg-type]
     with pytest.raises((TypeError, ValueError)):
-        LoopState(os.urandom(32)).reseed(seed)  # type: ignore[arg-type]
+        LoopState(os.urandom(32)).after_fork(seed)  # type: ignore[arg-type]
 
 
 async def masking_keys(count: int) -> list[bytes]:

@@ -122,8 +122,8 @@ async def test_garbage_of_a_socks4_proxy(answer: bytes) -> None:
 @pytest.mark.parametrize("kind", PLAIN)
 @pytest.mark.parametrize("how", ["close", "reset"])
 @pytest.mark.parametrize("loop", stacks.LOOPS)
-@pytest.mark.parametrize("use_aiofastnet", [False, True])
-def test_a_proxy_that_leaves(loop: str, use_aiofastnet: bool, how: str, kind: str) -> None:
+@pytest.mark.parametrize("use_aiofastnet", stacks.TRANSPORTS.values())
+def test_a_proxy_that_leaves(loop: str, use_aiofastnet: bool | None, how: str, kind: str) -> None:
     async def main() -> None:
         proxy = f"{kind}://127.0.0.1:{{}}"
         async with asked(proxy, use_aiofastnet=use_aiofastnet) as (connecting, peer):
@@ -141,8 +141,10 @@ def test_a_proxy_that_leaves(loop: str, use_aiofastnet: bool, how: str, kind: st
 
 
 @pytest.mark.parametrize("loop", stacks.LOOPS)
-@pytest.mark.parametrize("use_aiofastnet", [False, True])
-def test_a_proxy_that_leaves_once_its_tunnel_is_open(loop: str, use_aiofastnet: bool) -> None:
+@pytest.mark.parametrize("use_aiofastnet", stacks.TRANSPORTS.values())
+def test_a_proxy_that_leaves_once_its_tunnel_is_open(
+    loop: str, use_aiofastnet: bool | None
+) -> None:
     async def main() -> None:
         for url in ("ws://127.0.0.1/", "wss://127.0.0.1/"):
             options = {"use_aiofastnet": use_aiofastnet}
@@ -159,8 +161,8 @@ def test_a_proxy_that_leaves_once_its_tunnel_is_open(loop: str, use_aiofastnet: 
 
 @pytest.mark.parametrize("kind", [*PLAIN, "https"])
 @pytest.mark.parametrize("loop", stacks.LOOPS)
-@pytest.mark.parametrize("use_aiofastnet", [False, True])
-def test_a_proxy_that_is_silent(loop: str, use_aiofastnet: bool, kind: str) -> None:
+@pytest.mark.parametrize("use_aiofastnet", stacks.TRANSPORTS.values())
+def test_a_proxy_that_is_silent(loop: str, use_aiofastnet: bool | None, kind: str) -> None:
     """For an https one it is already TLS that nobody answers."""
 
     async def main() -> None:
@@ -178,8 +180,8 @@ def test_a_proxy_that_is_silent(loop: str, use_aiofastnet: bool, kind: str) -> N
 
 
 @pytest.mark.parametrize("loop", stacks.LOOPS)
-@pytest.mark.parametrize("use_aiofastnet", [False, True])
-def test_silence_behind_a_tunnel(loop: str, use_aiofastnet: bool) -> None:
+@pytest.mark.parametrize("use_aiofastnet", stacks.TRANSPORTS.values())
+def test_silence_behind_a_tunnel(loop: str, use_aiofastnet: bool | None) -> None:
     """The time limit holds for TLS with the server as well, and for the upgrade anew."""
 
     async def main() -> None:
@@ -216,7 +218,7 @@ async def test_what_comes_with_the_end_of_the_tls_handshake(what: str) -> None:
         with pytest.raises(WSProxyError):
             await connect_through(
                 route,
-                EarlyDialer(asyncio.get_running_loop(), False, None, None, {}),
+                EarlyDialer(asyncio.get_running_loop(), False, False, None, None, {}),
                 asyncio.Protocol,
                 parse_url(f"wss://127.0.0.1:{port}/"),
                 Tls(None),
@@ -255,8 +257,8 @@ async def test_without_a_limit_a_proxy_may_take_its_time() -> None:
 
 @pytest.mark.parametrize("kind", ["https", "socks5"])
 @pytest.mark.parametrize("loop", stacks.LOOPS)
-@pytest.mark.parametrize("use_aiofastnet", [False, True])
-def test_cancelling_at_every_step(loop: str, use_aiofastnet: bool, kind: str) -> None:
+@pytest.mark.parametrize("use_aiofastnet", stacks.TRANSPORTS.values())
+def test_cancelling_at_every_step(loop: str, use_aiofastnet: bool | None, kind: str) -> None:
     """Whenever it comes, nothing is left open and no exception goes unseen."""
     tls = stacks.client_tls() if kind == "https" else None
 

@@ -74,8 +74,8 @@ def test_signature_is_the_contract() -> None:
     assert keyword_only == list(defaults)[2:]
 
 
-@pytest.mark.parametrize("use_aiofastnet", [False, True])
-async def test_it_returns_an_asyncio_server(use_aiofastnet: bool) -> None:
+@pytest.mark.parametrize("use_aiofastnet", stacks.TRANSPORTS.values())
+async def test_it_returns_an_asyncio_server(use_aiofastnet: bool | None) -> None:
     server = await ws_create_server(
         lambda _: WSListener(), "127.0.0.1", 0, use_aiofastnet=use_aiofastnet
     )
@@ -319,9 +319,9 @@ async def test_a_logger_that_is_not_enabled_gets_nothing(caplog: pytest.LogCaptu
     assert [record for record in caplog.records if record.name != "asyncio"] == []
 
 
-@pytest.mark.parametrize("use_aiofastnet", [False, True])
+@pytest.mark.parametrize("use_aiofastnet", stacks.TRANSPORTS.values())
 @pytest.mark.parametrize("loop", stacks.LOOPS)
-def test_other_arguments_go_to_create_server(loop: str, use_aiofastnet: bool) -> None:
+def test_other_arguments_go_to_create_server(loop: str, use_aiofastnet: bool | None) -> None:
     async def main() -> None:
         sock = socket.create_server(("127.0.0.1", 0))
         options: dict[str, Any] = {"use_aiofastnet": use_aiofastnet, "backlog": 5}
@@ -340,8 +340,8 @@ def test_other_arguments_go_to_create_server(loop: str, use_aiofastnet: bool) ->
 
 
 @pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="needs unix sockets")
-@pytest.mark.parametrize("use_aiofastnet", [False, True])
-async def test_a_unix_socket_can_be_served(use_aiofastnet: bool, tmp_path: Any) -> None:
+@pytest.mark.parametrize("use_aiofastnet", stacks.TRANSPORTS.values())
+async def test_a_unix_socket_can_be_served(use_aiofastnet: bool | None, tmp_path: Any) -> None:
     listener = Recorder()
     path = os.fspath(tmp_path / "s")
     sock = socket.socket(socket.AF_UNIX)

@@ -5,6 +5,7 @@ python tests/leaks/connections.py --count 100000
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import itertools
@@ -25,6 +26,9 @@ from picows import (
 
 CONCURRENT = 20
 LARGE = b"x" * 100_000
+ABRUPT = (2, 6)
+"""Ways to end that reset the connection, which aiofastnet on uvloop does not always notice (the
+reset is reported once, when bytes still stand in front of it): its server would wait for ever."""
 
 
 class Server(WSListener):
@@ -99,13 +103,17 @@ async def ends(transport: WSTransport, listener: Client, way: int) -> None:
     await transport.wait_disconnected()
 
 
-async def connection(url: str, number: int, options: dict[str, Any]) -> None:
+async def connection(
+    url: str, number: int, options: dict[str, Any], given: argparse.Namespace
+) -> None:
     path = {13: "none", 27: "raise"}.get(number % 40, "")
     with contextlib.suppress(WSError, OSError):
         transport, listener = await ws_connect(Client, url + path, **options)
         assert isinstance(listener, Client)
         # An exception ends a connection after a while; few of them, so as not to wait for it.
         way = number % 7 if number % 40 else 7
+        if way in ABRUPT and given.loop == "uvloop" and given.transport == "aiofastnet":
+            way = 1
         await ends(transport, listener, way)
 
 
@@ -125,7 +133,7 @@ def main() -> None:
                 # Many addresses: one has 28,000 ports for connections, and each rests for a minute.
                 # The certificate knows only one.
                 host = "127.0.0.1" if given.tls else f"127.0.0.{number % 50 + 1}"
-                await connection(f"{scheme}://{host}:{port}/", number, client_options)
+                await connection(f"{scheme}://{host}:{port}/", number, client_options, given)
 
         await asyncio.gather(*[worker() for _ in range(CONCURRENT)])
         server.close()

@@ -102,7 +102,9 @@ def arguments(description: str, count: int) -> argparse.Namespace:
         "--loop", default="asyncio", choices=sorted(stacks.LOOPS if stacks else ["asyncio"])
     )
     parser.add_argument("--tls", action="store_true")
-    parser.add_argument("--aiofastnet", action="store_true")
+    parser.add_argument(
+        "--transport", default="loop", choices=sorted(stacks.TRANSPORTS if stacks else ["loop"])
+    )
     return parser.parse_args()
 
 
@@ -110,7 +112,7 @@ def options(given: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any], 
     """Keyword arguments of a server and of a client, and the URL's scheme."""
     if stacks is None:
         return {"use_aiofastnet": False}, {"use_aiofastnet": False}, "ws"
-    stack = stacks.Stack(given.loop, given.aiofastnet, given.tls)
+    stack = stacks.Stack(given.loop, stacks.TRANSPORTS[given.transport], given.tls)
     return stack.server_options, stack.client_options, "wss" if given.tls else "ws"
 
 
@@ -121,7 +123,7 @@ def run(
     logging.disable(logging.CRITICAL)
     factory = stacks.LOOPS[given.loop] if stacks else asyncio.new_event_loop
     # A debug build of CPython does not count what extensions built for a release build do.
-    with_references = given.loop == "asyncio" and not given.aiofastnet
+    with_references = given.loop == "asyncio" and given.transport != "aiofastnet"
 
     async def main() -> None:
         await work(max(count // 10, 100))

@@ -58,17 +58,26 @@ def run(loop_name: str, main: Coroutine[Any, Any, Any], seconds_max: float = 60)
         return runner.run(bounded())
 
 
+TRANSPORTS: dict[str, bool | None] = {"own": None, "loop": False}
+"""Whose transports carry plain TCP, by the value of use_aiofastnet."""
+if find_spec("aiofastnet"):
+    TRANSPORTS["aiofastnet"] = True
+
+
 @dataclass(frozen=True)
 class Stack:
     """One way to run a connection."""
 
     loop: str
-    use_aiofastnet: bool
+    use_aiofastnet: bool | None
     tls: bool
 
     def __str__(self) -> str:
-        transport = "aiofastnet" if self.use_aiofastnet else "own"
-        return f"{self.loop}-{transport}-{'tls' if self.tls else 'tcp'}"
+        return f"{self.loop}-{self.transport}-{'tls' if self.tls else 'tcp'}"
+
+    @property
+    def transport(self) -> str:
+        return next(name for name, value in TRANSPORTS.items() if value is self.use_aiofastnet)
 
     @property
     def server_options(self) -> dict[str, Any]:
@@ -87,6 +96,7 @@ class Stack:
 STACKS = [
     Stack(loop, use_aiofastnet, tls)
     for loop in LOOPS
-    for use_aiofastnet in ([False, True] if find_spec("aiofastnet") else [False])
+    for use_aiofastnet in TRANSPORTS.values()
     for tls in (False, True)
+    if not (tls and use_aiofastnet is None)
 ]

@@ -42,3 +42,14 @@ fn isDone(state: *State, future: *Object) Error!bool {
     defer o.decref(done);
     return o.isTrue(done);
 }
+
+/// loop.call_exception_handler(): what a callback raised that nobody else hears of.
+pub fn report(state: *State, loop: *Object, message: [:0]const u8, exception: *Object) Error!void {
+    const context = try o.check(c.PyDict_New());
+    defer o.decref(context);
+    const text = try o.text(message);
+    defer o.decref(text);
+    try o.checkStatus(c.PyDict_SetItemString(context, "message", text));
+    try o.checkStatus(c.PyDict_SetItemString(context, "exception", exception));
+    try o.callMethodVoid(loop, state.names.call_exception_handler, .{context});
+}

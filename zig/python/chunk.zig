@@ -54,6 +54,17 @@ pub const Chunk = extern struct {
     }
 };
 
+/// A part of a chunk to receive into; whoever gave it out holds the chunk.
+pub const Room = struct {
+    chunk: *Chunk,
+    start: usize,
+    end: usize,
+
+    pub fn bytes(self: Room) []u8 {
+        return self.chunk.data[self.start..self.end];
+    }
+};
+
 fn dealloc(self: *Chunk) callconv(.c) void {
     c.PyMem_Free(self.data);
     o.free(&self.ob);

@@ -132,7 +132,7 @@ fn create(class: *c.PyTypeObject, args: *Object, kwargs: ?*Object) Error!*Object
 fn call(self: *Endpoint, args: *Object, kwargs: ?*Object) callconv(.c) ?*Object {
     _ = args;
     _ = kwargs;
-    return o.toC(protocol.create(self));
+    return @ptrCast(protocol.create(self) catch return null);
 }
 
 fn traverse(self: *Endpoint, proc: c.visitproc, arg: ?*anyopaque) callconv(.c) c_int {

@@ -2,6 +2,7 @@
 
 const c = @import("capi.zig");
 const o = @import("object.zig");
+const State = @import("state.zig").State;
 const Object = o.Object;
 const Error = o.Error;
 
@@ -23,6 +24,19 @@ pub fn raiseNew(class: *Object, args: anytype) Error {
     c.PyErr_SetObject(class, exception);
     o.decref(exception);
     return error.Python;
+}
+
+/// The OSError of a system call's error number (a new reference).
+pub fn fromErrno(state: *State, code: anytype) Error!*Object {
+    const number = try o.check(c.PyLong_FromLong(@backingInt(code)));
+    defer o.decref(number);
+    const text = try o.call(state.imports.strerror, .{number});
+    defer o.decref(text);
+    return o.call(c.exception("OSError"), .{ number, text });
+}
+
+pub fn raiseErrno(state: *State, code: anytype) Error {
+    return restore(try fromErrno(state, code));
 }
 
 /// Takes the current exception out of the interpreter as an object with its traceback. The caller owns it.

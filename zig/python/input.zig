@@ -7,8 +7,8 @@ const errors = @import("errors.zig");
 const chunks = @import("chunk.zig");
 const loops = @import("loop.zig");
 const Chunk = chunks.Chunk;
+const Room = chunks.Room;
 const LoopState = loops.LoopState;
-const Object = o.Object;
 const Error = o.Error;
 
 /// Frames up to this size are completed in the shared chunk: copying their start twice is cheaper than a read of its own.
@@ -30,13 +30,13 @@ pub const Input = struct {
         from: enum { shared, own, whole },
     };
 
-    /// Memory for the event loop to receive into, as a writable memoryview (a new reference).
-    pub fn receiveView(self: *Input, loop: *LoopState) Error!*Object {
-        if (self.own == null) return loop.receiveView(self.tail);
+    /// Memory to receive into.
+    pub fn room(self: *Input, loop: *LoopState) Error!Room {
+        if (self.own == null) return loop.room(self.tail);
         if (self.own_size == self.own.?.capacity) try self.growOwn(loop);
         const chunk = self.own.?;
         // No byte behind the frame: it would have to be copied away again.
-        return chunk.view(self.own_size, @min(chunk.capacity, self.frame_size));
+        return .{ .chunk = chunk, .start = self.own_size, .end = @min(chunk.capacity, self.frame_size) };
     }
 
     /// A peer's word about a frame's size allocates nothing: the buffer doubles as bytes really arrive.
@@ -51,7 +51,7 @@ pub const Input = struct {
         o.decref(chunk);
     }
 
-    /// Takes over what was received into the memory that `receiveView` gave out. `giveBack` ends the use of the result.
+    /// Takes over what was received into the memory that `room` gave out. `giveBack` ends the use of the result.
     pub fn take(self: *Input, loop: *LoopState, count: usize) Error!Received {
         if (self.own) |chunk| {
             if (count > @min(chunk.capacity, self.frame_size) - self.own_size) return unexpected();

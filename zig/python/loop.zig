@@ -9,8 +9,12 @@ const core = @import("core");
 const c = @import("capi.zig");
 const o = @import("object.zig");
 const errors = @import("errors.zig");
+const socket = @import("socket.zig");
+const Hub = @import("hub.zig").Hub;
 const State = @import("state.zig").State;
-const Chunk = @import("chunk.zig").Chunk;
+const chunks = @import("chunk.zig");
+const Chunk = chunks.Chunk;
+const Room = chunks.Room;
 const WSFrame = @import("frame.zig").WSFrame;
 const Object = o.Object;
 const Error = o.Error;
@@ -26,7 +30,7 @@ pub const LoopState = extern struct {
     ob: Object,
     state: *State,
     chunk: ?*Chunk,
-    /// Memoryview of the whole chunk, handed to every connection that has nothing left over.
+    /// Memoryview of the whole chunk, for every connection that has nothing left over; made when first wanted.
     view: ?*Object,
     /// Frames of the chunk are being delivered: a read that happens meanwhile needs another one.
     lent: bool,
@@ -36,23 +40,30 @@ pub const LoopState = extern struct {
     output: ?*Chunk,
     /// For the next frame that is too large for the shared chunk.
     spare_large: ?*Chunk,
+    /// Watches the connections of our own TCP transport; it belongs to the event loop.
+    hub: ?*Hub,
+    /// The event loop stops watching a socket when an error is reported of it, as libuv does.
+    stops_at_errors: bool,
 
-    /// Memory for the event loop to receive into, as a writable memoryview (a new reference).
-    pub fn receiveView(self: *LoopState, prefix: []const u8) Error!*Object {
+    /// Memory to receive into, behind `prefix`.
+    pub fn room(self: *LoopState, prefix: []const u8) Error!Room {
         if (self.chunk == null or self.lent) try self.renew();
-        if (prefix.len == 0) return o.incref(self.view.?);
         const chunk = self.chunk.?;
         @memcpy(chunk.data[0..prefix.len], prefix);
-        return chunk.view(prefix.len, chunk.capacity);
+        return .{ .chunk = chunk, .start = prefix.len, .end = chunk.capacity };
+    }
+
+    /// The memory as a writable memoryview (a new reference), for an event loop that receives for us.
+    pub fn viewOf(self: *LoopState, memory: Room) Error!*Object {
+        if (memory.chunk != self.chunk or memory.start > 0) return memory.chunk.view(memory.start, memory.end);
+        if (self.view == null) self.view = try memory.chunk.view(0, memory.end);
+        return o.incref(self.view.?);
     }
 
     fn renew(self: *LoopState) Error!void {
         const chunk = try Chunk.create(self.state, chunk_size);
-        errdefer o.decref(chunk);
-        const view = try chunk.view(0, chunk.capacity);
         self.drop();
         self.chunk = chunk;
-        self.view = view;
         self.lent = false;
     }
 
@@ -137,9 +148,10 @@ fn new(class: *c.PyTypeObject, args: *Object, kwargs: ?*Object) callconv(.c) ?*O
 }
 
 fn create(class: *c.PyTypeObject, args: *Object, kwargs: ?*Object) Error!*Object {
-    const names = [_]?[*:0]const u8{ "seed", null };
+    const names = [_]?[*:0]const u8{ "seed", "stops_at_errors", null };
     var seed: *Object = undefined;
-    if (c.PyArg_ParseTupleAndKeywords(args, kwargs, "O:LoopState", &names, &seed) == 0) return error.Python;
+    var stops_at_errors: c_int = 0;
+    if (c.PyArg_ParseTupleAndKeywords(args, kwargs, "O|p:LoopState", &names, &seed, &stops_at_errors) == 0) return error.Python;
     const seed_bytes = try readSeed(seed);
     const keys = try o.allocateBytes(@sizeOf(core.KeyStream));
     errdefer o.freeBytes(keys);
@@ -147,12 +159,14 @@ fn create(class: *c.PyTypeObject, args: *Object, kwargs: ?*Object) Error!*Object
     self.state = @ptrCast(@alignCast(c.PyType_GetModuleState(class).?));
     self.keys = @ptrCast(@alignCast(keys.ptr));
     self.keys.* = .init(seed_bytes);
+    self.stops_at_errors = stops_at_errors != 0;
     return &self.ob;
 }
 
-fn reseed(self: *LoopState, seed: *Object) callconv(.c) ?*Object {
+fn afterFork(self: *LoopState, seed: *Object) callconv(.c) ?*Object {
     const seed_bytes = readSeed(seed) catch return null;
     self.keys.* = .init(seed_bytes);
+    if (socket.has_own_transport) if (self.hub) |hub| hub.afterFork();
     return o.none();
 }
 
@@ -166,7 +180,7 @@ fn dealloc(self: *LoopState) callconv(.c) void {
 }
 
 const methods = [_]c.PyMethodDef{
-    o.method("reseed", reseed, c.METH_O, "Start a new key stream from 32 random bytes; for the child of a fork."),
+    o.method("after_fork", afterFork, c.METH_O, "In the child of a fork: start a new key stream from 32 random bytes, and let go of the parent's connections."),
     .{},
 };
 

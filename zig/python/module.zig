@@ -9,6 +9,7 @@ const o = @import("object.zig");
 const enums = @import("enums.zig");
 const frame = @import("frame.zig");
 const listener = @import("listener.zig");
+const socket = @import("socket.zig");
 const states = @import("state.zig");
 const transport = @import("transport.zig");
 const Object = o.Object;
@@ -34,7 +35,11 @@ const type_list = .{
     .{ "WSFrame", frame.spec, &frame.vtable },
     .{ "WSListener", listener.spec, &listener.vtable },
     .{ "WSTransport", transport.spec, &transport.vtable },
-};
+} ++ if (socket.has_own_transport) .{
+    .{ "Acceptor", @import("acceptor.zig").spec, null },
+    .{ "Hub", @import("hub.zig").spec, null },
+    .{ "TcpTransport", @import("tcp.zig").spec, null },
+} else .{};
 
 fn exec(module: *Object) callconv(.c) c_int {
     fill(module, State.of(module)) catch return -1;
@@ -56,6 +61,9 @@ fn fill(module: *Object, state: *State) Error!void {
         const base = if (comptime std.mem.eql(u8, name, "Protocol")) protocol_base else null;
         @field(state.types, name) = try makeType(module, entry[1](), base, entry[2]);
         try o.checkStatus(c.PyModule_AddObjectRef(module, name, @field(state.types, name)));
+    }
+    if (socket.has_own_transport) {
+        state.callbacks.serve_tcp = try o.check(c.PyObject_GetAttrString(state.types.TcpTransport, "_serve"));
     }
     try o.checkStatus(c.PyModule_AddStringConstant(module, "__version__", version));
 }

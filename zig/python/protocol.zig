@@ -15,6 +15,7 @@ const socket = @import("socket.zig");
 const upgrade = @import("upgrade.zig");
 const upgrade_client = @import("upgrade_client.zig");
 const Endpoint = @import("endpoint.zig").Endpoint;
+const Room = @import("chunk.zig").Room;
 const Input = @import("input.zig").Input;
 const WSListener = listeners.WSListener;
 const WSTransport = @import("transport.zig").WSTransport;
@@ -80,15 +81,15 @@ pub const Protocol = extern struct {
     }
 };
 
-pub fn create(endpoint: *Endpoint) Error!*Object {
+pub fn create(endpoint: *Endpoint) Error!*Protocol {
     const self = try o.allocate(Protocol, endpoint.state.types.Protocol);
     self.endpoint = o.incref(endpoint);
     errdefer o.decref(self);
     if (endpoint.is_client) self.upgraded = try o.callMethod(endpoint.loop, endpoint.state.names.create_future, .{});
-    return &self.ob;
+    return self;
 }
 
-fn connectionMade(self: *Protocol, underlying: *Object) Error!*Object {
+pub fn connectionMade(self: *Protocol, underlying: *Object) Error!void {
     const endpoint = self.endpoint;
     const transport = try WSTransport.create(endpoint, underlying);
     o.clear(&self.transport);
@@ -96,7 +97,6 @@ fn connectionMade(self: *Protocol, underlying: *Object) Error!*Object {
     try logMade(transport);
     try self.beginHandshake();
     if (endpoint.is_client) try upgrade_client.sendRequest(transport);
-    return o.none();
 }
 
 fn logMade(transport: *WSTransport) Error!void {
@@ -111,29 +111,36 @@ fn handshakeTimedOut(self: *Protocol, _: ?*Object) callconv(.c) ?*Object {
     return o.toC(upgrade.timedOut(self));
 }
 
-fn getBuffer(self: *Protocol, _: *Object) callconv(.c) ?*Object {
+/// Memory for the next read.
+pub fn room(self: *Protocol) Error!Room {
     const transport = self.transport orelse return unconnected();
     const connection = transport.connection();
-    delivery.yieldRest(connection) catch return null;
+    try delivery.yieldRest(connection);
     // What is only received to be dropped needs no memory of the connection's own.
     if (connection.is_input_ended) connection.input.deinit(self.endpoint.loop_state);
-    return o.toC(connection.input.receiveView(self.endpoint.loop_state));
+    return connection.input.room(self.endpoint.loop_state);
 }
 
-fn unconnected() ?*Object {
-    errors.raise("RuntimeError", "the event loop received before it called connection_made()") catch return null;
+fn unconnected() Error {
+    return errors.raise("RuntimeError", "the event loop received before it called connection_made()");
+}
+
+fn getBuffer(self: *Protocol, _: *Object) callconv(.c) ?*Object {
+    const memory = room(self) catch return null;
+    return o.toC(self.endpoint.loop_state.viewOf(memory));
 }
 
 fn bufferUpdated(self: *Protocol, count_object: *Object) callconv(.c) ?*Object {
     const count = c.PyLong_AsSsize_t(count_object);
     if (count < 0) return if (c.PyErr_Occurred() != null) null else o.none();
-    const transport = o.incref(self.transport orelse return unconnected());
-    defer o.decref(transport);
-    received(self, transport, @intCast(count)) catch return null;
+    received(self, @intCast(count)) catch return null;
     return o.none();
 }
 
-fn received(self: *Protocol, transport: *WSTransport, count: usize) Error!void {
+/// So many bytes were received into the memory from `room`.
+pub fn received(self: *Protocol, count: usize) Error!void {
+    const transport = o.incref(self.transport orelse return unconnected());
+    defer o.decref(transport);
     const connection = transport.connection();
     const loop = self.endpoint.loop_state;
     connection.received_at = clock.now(transport.state);
@@ -146,26 +153,31 @@ fn received(self: *Protocol, transport: *WSTransport, count: usize) Error!void {
         bytes = bytes[head_size..];
     }
     if (try delivery.deliver(transport, taken, bytes)) return;
-    o.decref(try connection.input.receiveView(loop));
-    try received(self, transport, 0);
+    _ = try connection.input.room(loop);
+    try received(self, 0);
 }
 
-/// Returning False makes the transport close itself: a peer that ended its side gets no more from us.
-fn eofReceived(self: *Protocol, _: ?*Object) callconv(.c) ?*Object {
+/// The peer ended its side, after which it gets no more from us: the transport closes.
+pub fn ended(self: *Protocol) Error!void {
     const transport = self.transport orelse return unconnected();
-    if (transport.connection().listener == null) upgrade_client.ended(self, transport) catch return null;
+    if (transport.connection().listener == null) try upgrade_client.ended(self, transport);
     ending.debug(transport, "EOF received");
+}
+
+fn eofReceived(self: *Protocol, _: ?*Object) callconv(.c) ?*Object {
+    ended(self) catch return null;
     return o.boolean(false);
 }
 
 fn connectionLost(self: *Protocol, cause: *Object) callconv(.c) ?*Object {
-    const transport = o.incref(self.transport orelse return o.none());
-    defer o.decref(transport);
-    lost(self, transport, cause) catch return null;
+    lost(self, cause) catch return null;
     return o.none();
 }
 
-fn lost(self: *Protocol, transport: *WSTransport, cause: *Object) Error!void {
+/// The connection is gone, by an exception or None.
+pub fn lost(self: *Protocol, cause: *Object) Error!void {
+    const transport = o.incref(self.transport orelse return);
+    defer o.decref(transport);
     const connection = transport.connection();
     transport.is_disconnected = 1;
     connection.is_input_ended = true;
@@ -200,16 +212,26 @@ fn finish(transport: *WSTransport) void {
 }
 
 fn pauseWriting(self: *Protocol, _: ?*Object) callconv(.c) ?*Object {
+    return o.toC(paused(self));
+}
+
+/// More than the high-water mark is queued. Returns what the listener's callback did.
+pub fn paused(self: *Protocol) Error!*Object {
     if (self.transport) |transport| transport.connection().is_paused = true;
-    return o.toC(flowControl(self, "pause_writing", listeners.pauseIsDefault, "the peer reads slower than messages are sent: more than the high-water mark is queued"));
+    return flowControl(self, "pause_writing", listeners.pauseIsDefault, "the peer reads slower than messages are sent: more than the high-water mark is queued");
 }
 
 fn resumeWriting(self: *Protocol, _: ?*Object) callconv(.c) ?*Object {
+    return o.toC(resumed(self));
+}
+
+/// What is queued has fallen below the low-water mark. Returns what the listener's callback did.
+pub fn resumed(self: *Protocol) Error!*Object {
     if (self.transport) |transport| {
         transport.connection().is_paused = false;
-        send.heldPong(transport) catch return null;
+        try send.heldPong(transport);
     }
-    return o.toC(flowControl(self, "resume_writing", listeners.resumeIsDefault, "what was queued has fallen below the low-water mark"));
+    return flowControl(self, "resume_writing", listeners.resumeIsDefault, "what was queued has fallen below the low-water mark");
 }
 
 fn flowControl(self: *Protocol, comptime name: []const u8, comptime isDefault: anytype, comptime warning: [:0]const u8) Error!*Object {
@@ -229,7 +251,8 @@ fn isBufferedProtocol(_: *Protocol, _: ?*Object) callconv(.c) ?*Object {
 }
 
 fn connectionMadeMethod(self: *Protocol, underlying: *Object) callconv(.c) ?*Object {
-    return o.toC(connectionMade(self, underlying));
+    connectionMade(self, underlying) catch return null;
+    return o.none();
 }
 
 fn getObject(comptime name: []const u8) fn (*Protocol, ?*anyopaque) callconv(.c) ?*Object {

@@ -10,6 +10,9 @@ pub const none: Handle = -1;
 /// Windows' sockets are no file descriptors; there everything goes through the asyncio transport.
 pub const is_supported = builtin.os.tag != .windows;
 
+/// Where plain TCP connections have a transport of our own.
+pub const has_own_transport = builtin.os.tag == .linux;
+
 /// Sends what the kernel takes now and returns how much that was; 0 also for errors.
 pub fn send(handle: Handle, data: []const u8) usize {
     if (!is_supported) return 0;
@@ -34,6 +37,11 @@ pub fn setNoDelay(handle: Handle) void {
     if (!is_supported) return;
     const on: c_int = 1;
     _ = c.setsockopt(handle, std.posix.IPPROTO.TCP, std.posix.TCP.NODELAY, &on, @sizeOf(c_int));
+    setQuickAck(handle);
+}
+
+pub fn setQuickAck(handle: Handle) void {
+    const on: c_int = 1;
     if (builtin.os.tag == .linux) _ = c.setsockopt(handle, std.posix.IPPROTO.TCP, std.os.linux.TCP.QUICKACK, &on, @sizeOf(c_int));
 }
 

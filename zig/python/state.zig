@@ -12,7 +12,11 @@ const Error = o.Error;
 pub const Names = struct {
     __get__: *Object,
     abort: *Object,
+    add_reader: *Object,
+    add_writer: *Object,
+    call_exception_handler: *Object,
     call_later: *Object,
+    call_soon: *Object,
     can_write_eof: *Object,
     cancel: *Object,
     close: *Object,
@@ -20,17 +24,20 @@ pub const Names = struct {
     create_101_response: *Object,
     create_error_response: *Object,
     create_future: *Object,
+    done: *Object,
     @"error": *Object,
     exception: *Object,
-    done: *Object,
     fileno: *Object,
     get_extra_info: *Object,
     get_write_buffer_size: *Object,
+    getpeername: *Object,
+    getsockname: *Object,
     headers: *Object,
     info: *Object,
     is_closing: *Object,
     is_user_specific_pong: *Object,
     isEnabledFor: *Object,
+    join: *Object,
     listener: *Object,
     log: *Object,
     on_ws_connected: *Object,
@@ -39,8 +46,11 @@ pub const Names = struct {
     pause_writing: *Object,
     peername: *Object,
     recv: *Object,
+    remove_reader: *Object,
+    remove_writer: *Object,
     response: *Object,
     resume_writing: *Object,
+    run: *Object,
     send_user_specific_ping: *Object,
     sent: *Object,
     set_exception: *Object,
@@ -74,6 +84,11 @@ pub const Imports = struct {
     make_disconnect_info: *Object,
     measure_roundtrip_time: *Object,
     monotonic: *Object,
+    copy_context: *Object,
+    inet_ntop: *Object,
+    socket_from_handle: *Object,
+    strerror: *Object,
+    TransportSocket: *Object,
 
     /// Where those come from that are not exceptions of the package.
     const sources = .{
@@ -89,6 +104,11 @@ pub const Imports = struct {
         .make_disconnect_info = "picows.closing",
         .measure_roundtrip_time = "picows.roundtrip",
         .monotonic = "time",
+        .copy_context = "contextvars",
+        .inet_ntop = "socket",
+        .socket_from_handle = "picows.tcp",
+        .strerror = "os",
+        .TransportSocket = "asyncio.trsock",
     };
 
     fn module(comptime name: []const u8) [:0]const u8 {
@@ -96,15 +116,23 @@ pub const Imports = struct {
     }
 };
 
-/// The types that the module defines.
+/// The types that the module defines; those of the TCP transport where there is one.
 pub const Types = struct {
+    Acceptor: *Object,
     Chunk: *Object,
     Endpoint: *Object,
+    Hub: *Object,
     LoopState: *Object,
     Protocol: *Object,
+    TcpTransport: *Object,
     WSFrame: *Object,
     WSListener: *Object,
     WSTransport: *Object,
+};
+
+/// Functions of the module that it has Python call.
+pub const Callbacks = struct {
+    serve_tcp: *Object,
 };
 
 /// Enumerations, made from the core's, and their members in the core's order.
@@ -122,6 +150,7 @@ pub const State = struct {
     names: Names,
     imports: Imports,
     types: Types,
+    callbacks: Callbacks,
     enums: Enums,
     mask: core.mask.Kernel,
 
@@ -174,7 +203,7 @@ const References = struct {
     index: usize = 0,
 
     fn next(self: *References) ?*?*Object {
-        inline for (.{ "names", "imports", "types", "enums" }, 0..) |name, group| {
+        inline for (.{ "names", "imports", "types", "callbacks", "enums" }, 0..) |name, group| {
             if (self.group == group) {
                 const words: []?*Object = std.mem.bytesAsSlice(?*Object, std.mem.asBytes(&@field(self.state, name)));
                 if (self.index < words.len) {

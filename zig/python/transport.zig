@@ -11,6 +11,7 @@ const socket = @import("socket.zig");
 const Connection = @import("connection.zig").Connection;
 const Endpoint = @import("endpoint.zig").Endpoint;
 const State = @import("state.zig").State;
+const TcpTransport = @import("tcp.zig").TcpTransport;
 const Object = o.Object;
 const Error = o.Error;
 
@@ -64,6 +65,11 @@ pub const WSTransport = extern struct {
 
     /// Learns whether the transport is TLS, and its socket, which is optional: some event loops offer none.
     fn inspectUnderlying(self: *WSTransport) Error!void {
+        if (socket.has_own_transport and o.isInstance(self.underlying_transport, self.state.types.TcpTransport)) {
+            const own: *TcpTransport = @ptrCast(self.underlying_transport);
+            self.connection().socket = own.handle;
+            return;
+        }
         const ssl_object = try self.extraInfo(self.state.names.ssl_object);
         defer o.decref(ssl_object);
         self.is_secure = @intFromBool(!o.isNone(ssl_object));

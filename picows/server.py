@@ -1,0 +1,132 @@
+"""The asyncio server whose TCP connections run on a transport of our own."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from asyncio.trsock import TransportSocket
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._native import Acceptor, Endpoint
+
+#: What accept() raises when the process or the machine has no room for one more connection.
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_RETRY_SECONDS = 1.0
+
+
+class TcpServer(asyncio.AbstractServer):
+    """Listens, as an asyncio.Server does; its sockets are bound already."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        endpoint: Endpoint,
+        sockets: list[socket.socket],
+        backlog: int,
+    ) -> None:
+        from ._native import Acceptor
+
+        self._loop = loop
+        self._backlog = backlog
+        self._listeners: dict[socket.socket, Acceptor] = {
+            sock: Acceptor(endpoint, sock) for sock in sockets
+        }
+        self._acceptors = list(self._listeners.values())
+        self._is_serving = False
+        self._closed: asyncio.Future[None] = loop.create_future()
+        self._forever: asyncio.Future[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} sockets={self.sockets!r}>"
+
+    @property
+    def sockets(self) -> tuple[TransportSocket, ...]:
+        """The listening sockets; none once the server is closed."""
+        return tuple(TransportSocket(sock) for sock in self._listeners)
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        return self._loop
+
+    def is_serving(self) -> bool:
+        return self._is_serving
+
+    async def start_serving(self) -> None:
+        """Accept connections from now on. May be called again."""
+        if not self._listeners:
+            raise RuntimeError(f"server {self!r} is closed")
+        if self._is_serving:
+            return
+        for sock in self._listeners:
+            sock.listen(self._backlog)
+            self._listen(sock)
+        self._is_serving = True
+
+    async def serve_forever(self) -> None:
+        """Accept connections until cancelled, then close the server."""
+        if self._forever is not None:
+            raise RuntimeError(f"server {self!r} is already being awaited on serve_forever()")
+        await self.start_serving()
+        self._forever = self._loop.create_future()
+        try:
+            await self._forever
+        finally:
+            self._forever = None
+            self.close()
+            await self.wait_closed()
+
+    def close(self) -> None:
+        """Stop listening. Connections that were accepted go on."""
+        if not self._listeners:
+            return
+        for sock in self._listeners:
+            self._loop.remove_reader(sock.fileno())
+            sock.close()
+        self._listeners = {}
+        self._is_serving = False
+        if self._forever is not None:
+            self._forever.cancel()
+        for acceptor in self._acceptors:
+            acceptor.notify_when_idle(self._settle)
+        self._settle()
+
+    def close_clients(self) -> None:
+        """Close the transports of all connections."""
+        for acceptor in self._acceptors:
+            for transport in acceptor.transports():
+                transport.close()
+
+    def abort_clients(self) -> None:
+        """Close the transports of all connections; what waits to be sent is dropped."""
+        for acceptor in self._acceptors:
+            for transport in acceptor.transports():
+                transport.abort()
+
+    async def wait_closed(self) -> None:
+        """Wait until the server is closed and all its connections have ended."""
+        await asyncio.shield(self._closed)
+
+    def _settle(self) -> None:
+        is_idle = not any(acceptor.count for acceptor in self._acceptors)
+        if is_idle and not self._listeners and not self._closed.done():
+            self._closed.set_result(None)
+
+    def _listen(self, sock: socket.socket) -> None:
+        self._loop.add_reader(sock.fileno(), self._accept, sock)
+
+    def _accept(self, sock: socket.socket) -> None:
+        try:
+            self._listeners[sock].accept()
+        except OSError as error:
+            if error.errno not in _EXHAUSTED:
+                raise
+            # The socket stays ready, so that the loop would call again at once and for ever.
+            self._loop.remove_reader(sock.fileno())
+            self._loop.call_later(_RETRY_SECONDS, self._retry, sock)
+            message = "accept() found no room for a connection, trying again in a second"
+            self._loop.call_exception_handler({"message": message, "exception": error})
+
+    def _retry(self, sock: socket.socket) -> None:
+        if sock in self._listeners:
+            self._listen(sock)

@@ -1,0 +1,130 @@
+"""The server over our own transport behaves as an asyncio.Server does."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import socket
+import sys
+from typing import Any
+
+import pytest
+from support import stacks
+from support.ours import Recorder
+
+from picows import WSListener, ws_connect, ws_create_server
+from picows.server import TcpServer
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the transport is Linux's")
+
+
+async def listening(**options: Any) -> tuple[TcpServer, int]:
+    server: Any = await ws_create_server(lambda _: Recorder(), "127.0.0.1", 0, **options)
+    assert isinstance(server, TcpServer)
+    return server, server.sockets[0].getsockname()[1]
+
+
+async def test_life() -> None:
+    server, port = await listening(start_serving=False)
+    assert server.get_loop() is asyncio.get_running_loop()
+    assert not server.is_serving()
+    assert str(port) in repr(server)
+    with pytest.raises(ConnectionRefusedError):
+        await ws_connect(WSListener, f"ws://127.0.0.1:{port}/")
+    await server.start_serving()
+    await server.start_serving()
+    assert server.is_serving()
+    transport, _ = await ws_connect(WSListener, f"ws://127.0.0.1:{port}/")
+    server.close()
+    server.close()
+    assert not server.is_serving()
+    assert server.sockets == ()
+    with pytest.raises(RuntimeError, match="is closed"):
+        await server.start_serving()
+    with pytest.raises(ConnectionRefusedError):
+        await ws_connect(WSListener, f"ws://127.0.0.1:{port}/")
+    waiter = asyncio.create_task(server.wait_closed())
+    transport.send_ping(b"still open")
+    assert not waiter.done()
+    transport.disconnect()
+    await waiter
+    await server.wait_closed()
+
+
+async def test_cancelling_a_waiter_disturbs_no_other() -> None:
+    server, _ = await listening()
+    first = asyncio.create_task(server.wait_closed())
+    second = asyncio.create_task(server.wait_closed())
+    await asyncio.sleep(0)
+    first.cancel()
+    server.close()
+    await second
+    assert first.cancelled()
+
+
+@pytest.mark.parametrize("loop", stacks.LOOPS)
+def test_serving_for_ever(loop: str) -> None:
+    async def main() -> None:
+        server, port = await listening(start_serving=False)
+        forever = asyncio.create_task(server.serve_forever())
+        await asyncio.sleep(0)
+        with pytest.raises(RuntimeError, match="already being awaited"):
+            await server.serve_forever()
+        transport, _ = await ws_connect(WSListener, f"ws://127.0.0.1:{port}/")
+        transport.disconnect()
+        await transport.wait_disconnected()
+        forever.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await forever
+        assert server.sockets == ()
+        with pytest.raises(RuntimeError, match="is closed"):
+            await server.serve_forever()
+
+    stacks.run(loop, main())
+
+
+async def test_closing_ends_serve_forever() -> None:
+    server, _ = await listening()
+    forever = asyncio.create_task(server.serve_forever())
+    await asyncio.sleep(0)
+    server.close()
+    with pytest.raises(asyncio.CancelledError):
+        await forever
+
+
+@pytest.mark.parametrize("how", ["close_clients", "abort_clients"])
+async def test_ending_all_clients(how: str) -> None:
+    server, port = await listening()
+    transports = [(await ws_connect(WSListener, f"ws://127.0.0.1:{port}/"))[0] for _ in range(3)]
+    server.close()
+    getattr(server, how)()
+    await server.wait_closed()
+    for transport in transports:
+        await transport.wait_disconnected()
+
+
+async def test_no_room_for_another_connection() -> None:
+    """accept() fails while the process has no file descriptors left, and works again after."""
+    server, port = await listening()
+    loop = asyncio.get_running_loop()
+    reported: asyncio.Future[dict[str, Any]] = loop.create_future()
+    loop.set_exception_handler(lambda _, context: reported.set_result(context))
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    reader, writer = None, None
+    try:
+        # The client's socket takes the last descriptor.
+        probe = socket.socket()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (probe.fileno() + 1, limits[1]))
+        probe.close()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        context = await reported
+        assert isinstance(context["exception"], OSError)
+        assert "no room for a connection" in context["message"]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    transport, _ = await ws_connect(WSListener, f"ws://127.0.0.1:{port}/")
+    assert reader is not None and writer is not None
+    writer.close()
+    transport.disconnect()
+    server.close()
+    await server.wait_closed()
