@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import types
 
 import picows
@@ -50,6 +52,13 @@ def test_star_import_gives_all_of_them() -> None:
     namespace: dict[str, object] = {}
     exec("from picows import *", namespace)
     assert namespace.keys() >= EXPORTED
+
+
+def test_it_does_not_import_what_few_programs_want() -> None:
+    code = "import sys, picows; print([name for name in sys.modules if name in %r])"
+    unwanted = ["picows.cli", "picows.testing", "argparse", "rich", "pytest", "uvloop"]
+    done = subprocess.run([sys.executable, "-c", code % unwanted], capture_output=True, text=True)
+    assert done.stdout == "[]\n", done
 
 
 def test_the_debug_level_is_below_debug() -> None:

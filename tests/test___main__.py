@@ -11,8 +11,8 @@ import sys
 import pytest
 
 import picows
-from picows import __main__ as command_line
-from picows import demo
+from picows import cli as command_line
+from picows.cli import demo
 
 COMMAND = [sys.executable, "-m", "picows"]
 

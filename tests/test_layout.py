@@ -63,6 +63,25 @@ def test_every_python_file_has_its_tests(root):
     assert not missing
 
 
+def test_every_file_of_a_sub_package_is_tested_by_name(root):
+    """It has a test file of its own, or one of the sub-package's test files names it."""
+    for path in (root / "picows").glob("*/*.py"):
+        package, name = path.parent.name, path.stem
+        files = list((root / "tests").glob(f"test_{package}*.py"))
+        has_own = any(file.stem == f"test_{package}_{name}" for file in files)
+        naming = rf"^from picows\.{package} import .*\b{name}\b|\bpicows\.{package}\.{name}\b"
+        is_named = any(re.search(naming, file.read_text(), re.M) for file in files)
+        assert has_own or is_named or (name == "__init__" and files), path
+
+
+def test_sub_packages_are_installed(root):
+    project = tomllib.loads((root / "pyproject.toml").read_text())
+    found = {"picows"} | {
+        f"picows.{p.parent.name}" for p in (root / "picows").glob("*/__init__.py")
+    }
+    assert set(project["tool"]["setuptools"]["packages"]) == found
+
+
 def test_files_are_short(root):
     paths = [root / "setup.py", root / "build.zig"]
     for folder, pattern in (("zig", "*.zig"), ("picows", "*.py*"), ("tests", "*.py")):

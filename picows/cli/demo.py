@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import math
 import platform
 import random
 import ssl
@@ -15,13 +14,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Final
 
-from . import (
+from .. import (
     WSCloseCode,
     WSError,
     WSFrame,
@@ -32,6 +31,8 @@ from . import (
     ws_connect,
     ws_create_server,
 )
+from .arguments import positive_number, whole_number
+from .loop import add_loop_option, run_in_loop
 
 SUMMARY: Final = "exchange messages with an echo server on loopback and show how long that takes"
 SIZES: Final = (32, 256, 8 * 1024, 100 * 1024, 1024 * 1024)
@@ -274,66 +275,30 @@ async def run(*, limit: Limit = Limit(), sizes: Sequence[int] = SIZES) -> None:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the verb to its parser."""
     parser.set_defaults(main=main)
-    parser.add_argument(
-        "--loop", type=_loop_name, default="asyncio", metavar="{asyncio,uvloop}", help="event loop"
-    )
+    add_loop_option(parser)
     length = parser.add_mutually_exclusive_group()
     length.add_argument(
         "--seconds",
-        type=_seconds,
+        type=positive_number,
         default=SECONDS_DEFAULT,
         help="how long to measure each line of the table (default: %(default)s)",
     )
     length.add_argument(
-        "--messages", type=_messages, help="how many messages to exchange for each line instead"
+        "--messages",
+        type=whole_number(_MESSAGES_MIN),
+        help="how many messages to exchange for each line instead",
     )
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the demo and return the exit status: 0, or 1 if an echo was wrong or missing."""
-    factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
-    if arguments.loop == "uvloop":
-        import uvloop
-
-        factory = uvloop.new_event_loop
+    limit = Limit(arguments.seconds, arguments.messages)
     try:
-        with asyncio.Runner(loop_factory=factory) as runner:
-            runner.run(run(limit=Limit(arguments.seconds, arguments.messages)))
+        run_in_loop(arguments.loop, run(limit=limit))
     except (DemoError, WSError, OSError) as error:
         print(f"demo failed: {error or type(error).__name__}", file=sys.stderr)
         return 1
     return 0
-
-
-def _loop_name(text: str) -> str:
-    if text not in ("asyncio", "uvloop"):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither asyncio nor uvloop")
-    if text == "uvloop":
-        try:
-            import uvloop  # noqa: F401
-        except ImportError:
-            raise argparse.ArgumentTypeError(
-                "uvloop is not installed: pip install uvloop"
-            ) from None
-    return text
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not (math.isfinite(seconds) and seconds > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
-    return seconds
-
-
-def _messages(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) >= _MESSAGES_MIN):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a whole number of at least {_MESSAGES_MIN}"
-        )
-    return int(text)
 
 
 def _print_line(transport: str, size: str, p50: str, p99: str, rate: str) -> None:

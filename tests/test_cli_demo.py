@@ -10,7 +10,8 @@ import sys
 
 import pytest
 
-from picows import WSFrame, WSListener, WSMsgType, WSTransport, demo, ws_connect, ws_create_server
+from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect, ws_create_server
+from picows.cli import demo
 
 SHORT = demo.Limit(messages=3)
 SIZES = (32, 70_000)
