@@ -22,6 +22,7 @@ from .handshake import (
     build_request,
     header_pairs,
 )
+from .loops import network_of
 from .options import WSLoggerLike, endpoint_maker, resolve_logger, resolve_use_aiofastnet
 from .proxy import connect_through, parse_proxy
 from .redirect import Hop, is_redirect, next_hop, too_many_redirects
@@ -120,10 +121,12 @@ async def ws_connect(
     if path is not None and (through or socket_factory):
         raise ValueError("path excludes proxy and socket_factory: it says where to connect to")
     seconds_max = _seconds_until_upgrade(websocket_handshake_timeout, tls)
+    network = network_of(loop)
+    opener: Any = network or loop
     dialer = Dialer(
-        loop,
-        resolve_use_aiofastnet(use_aiofastnet),
-        use_aiofastnet is None and has_own_transport(loop),
+        opener,
+        resolve_use_aiofastnet(use_aiofastnet) and network is None,
+        use_aiofastnet is None and has_own_transport(opener),
         socket_factory,
         path,
         kwargs,

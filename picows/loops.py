@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from typing import Any
+from typing import Protocol as Interface
 from weakref import WeakKeyDictionary
 
 from ._native import LoopState
@@ -12,6 +14,37 @@ from .tcp import is_uvloop
 
 _states: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopState] = WeakKeyDictionary()
 _lock = threading.Lock()
+
+
+class Network(Interface):
+    """Opens connections and servers in place of an event loop, with the arguments of its methods.
+
+    create_connection and create_server, and the create_unix_ ones for who asks for a path.
+    """
+
+    async def create_connection(
+        self, protocol_factory: Any, host: Any = ..., port: Any = ..., **options: Any
+    ) -> tuple[Any, Any]: ...
+
+    async def create_server(
+        self, protocol_factory: Any, host: Any = ..., port: Any = ..., **options: Any
+    ) -> Any: ...
+
+
+_networks: WeakKeyDictionary[asyncio.AbstractEventLoop, Network] = WeakKeyDictionary()
+
+
+def set_network(loop: asyncio.AbstractEventLoop, network: Network | None) -> None:
+    """Have a network open all that is opened on an event loop from now on; None for the loop."""
+    if network is None:
+        _networks.pop(loop, None)
+    else:
+        _networks[loop] = network
+
+
+def network_of(loop: asyncio.AbstractEventLoop) -> Network | None:
+    """What set_network has put in the place of an event loop, if anything."""
+    return _networks.get(loop)
 
 
 def loop_state(loop: asyncio.AbstractEventLoop) -> LoopState:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, cast
 from ._native import Endpoint, WSAutoPingStrategy, WSListener
 from .bind import bind_sockets
 from .handshake import WSUpgradeRequest, WSUpgradeResponseWithListener
+from .loops import network_of
 from .options import WSLoggerLike, endpoint_maker, resolve_logger, resolve_use_aiofastnet
 from .server import TcpServer
 from .tcp import has_own_transport
@@ -91,8 +92,10 @@ async def ws_create_server(
     endpoint = make_endpoint(factory_takes_handshake=False, pending_max=max_pending_handshakes)
     kwargs.pop("zero_copy_unsafe_ssl_write", None)  # an option of old versions
     path = kwargs.pop("path", None)
+    network = network_of(loop)
     if (
         path is None
+        and network is None
         and use_aiofastnet is None
         and has_own_transport(loop)
         and kwargs.get("ssl") is None
@@ -105,10 +108,12 @@ async def ws_create_server(
         if host is not None or port is not None:
             raise ValueError("path excludes host and port: it says where to listen")
         name, address = "create_unix_server", (path,)
-    if resolve_use_aiofastnet(use_aiofastnet):
+    if network is not None:
+        create: Any = getattr(network, name)
+    elif resolve_use_aiofastnet(use_aiofastnet):
         import aiofastnet
 
-        create: Any = functools.partial(getattr(aiofastnet, name), loop)
+        create = functools.partial(getattr(aiofastnet, name), loop)
     else:
         create = getattr(loop, name)
     return cast(asyncio.Server, await create(endpoint, *address, **kwargs))

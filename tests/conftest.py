@@ -6,6 +6,8 @@ from types import ModuleType
 
 import pytest
 
+pytest_plugins = ["pytester"]
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

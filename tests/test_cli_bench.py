@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from support import command
-from support.ours import URL, serving
-from support.wire import CLOSE
 
 from picows import WSFrame, WSListener, WSTransport
+from picows.testing.recorder import URL, serving
+from picows.testing.wire import CLOSE
 
 SHORT = ["--duration", "0.3", "--warmup", "0.05"]
 

@@ -21,10 +21,7 @@ from typing import Any
 
 import pytest
 from support import command, stacks
-from support.ours import URL, serving
-from support.peers import raw_server
 from support.proxies import proxy_server
-from support.wire import BINARY, CLOSE, PING, TEXT, Frame, close
 
 from picows import (
     WSFrame,
@@ -34,6 +31,9 @@ from picows import (
     WSUpgradeResponse,
     WSUpgradeResponseWithListener,
 )
+from picows.testing.peers import raw_server
+from picows.testing.recorder import URL, serving
+from picows.testing.wire import BINARY, CLOSE, PING, TEXT, Frame, close
 
 
 class Echo(WSListener):
@@ -95,7 +95,7 @@ async def refuse(peer: Any) -> None:
 
 
 async def upgrade_and(peer: Any, *frames: Frame) -> None:
-    from support import wire
+    from picows.testing import wire
 
     _, headers = await peer.read_head()
     peer.send_bytes(wire.response(headers["sec-websocket-key"]))

@@ -8,11 +8,11 @@ import signal
 
 import pytest
 from support import command
-from support.ours import URL, serving
-from support.peers import raw_server
-from support.wire import PING, PONG, Frame, close
 
 from picows import WSListener
+from picows.testing.peers import raw_server
+from picows.testing.recorder import URL, serving
+from picows.testing.wire import PING, PONG, Frame, close
 
 
 async def ping(*arguments: str) -> tuple[int, str, str]:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from support import command, stacks
-from support.ours import Recorder
-from support.wire import BINARY, CLOSE, TEXT, Frame, close
 
 from picows import WSTransport, ws_connect
+from picows.testing.recorder import Recorder
+from picows.testing.wire import BINARY, CLOSE, TEXT, Frame, close
 
 PORT_0 = ["serve", "--port", "0"]
 

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support import stacks, wire
-from support.ours import Recorder, paired, serving
+from support import stacks
 from support.stacks import STACKS, Stack
-from support.wire import CLOSE, TEXT, Frame
 
 from picows import WSCloseCode, ws_connect
 from picows.closing import WSCloseHandshake, WSCloseInfo
+from picows.testing import wire
+from picows.testing.recorder import Recorder, paired, serving
+from picows.testing.wire import CLOSE, TEXT, Frame
 
 ROLES = ["client", "server"]
 

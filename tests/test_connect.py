@@ -13,10 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support import stacks, wire
-from support.ours import URL, Recorder, serving
-from support.peers import RawServer, raw_server
-from support.wire import PING, PONG, TEXT, Frame
+from support import stacks
 
 import picows
 from picows import (
@@ -29,6 +26,10 @@ from picows import (
     WSUpgradeResponse,
     ws_connect,
 )
+from picows.testing import wire
+from picows.testing.peers import RawServer, raw_server
+from picows.testing.recorder import URL, Recorder, serving
+from picows.testing.wire import PING, PONG, TEXT, Frame
 
 
 async def request_of(path: str = "/", **options: Any) -> tuple[str, dict[str, str]]:

@@ -8,10 +8,6 @@ import logging
 from typing import Any
 
 import pytest
-from support import wire
-from support.ours import URL, Recorder
-from support.peers import Peer, RawServer, raw_server
-from support.wire import BINARY, TEXT, Frame, encode
 
 from picows import (
     WSHandshakeError,
@@ -21,6 +17,10 @@ from picows import (
     WSInvalidUpgradeError,
     ws_connect,
 )
+from picows.testing import wire
+from picows.testing.peers import Peer, RawServer, raw_server
+from picows.testing.recorder import URL, Recorder
+from picows.testing.wire import BINARY, TEXT, Frame, encode
 
 HEAD = b"HTTP/1.1 403 Forbidden\r\n"
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from support import stacks
-from support.peers import raw_server
 
 from picows import WSListener, ws_connect
+from picows.testing.peers import raw_server
 from picows.url import WSParsedURL
 
 SOON = 0.05

@@ -7,9 +7,6 @@ import enum
 from typing import Any
 
 import pytest
-from support.ours import Recorder, paired, serving
-from support.peers import open_upgraded, raw_server
-from support.wire import BINARY, PING, PONG, Frame
 
 from picows import (
     WSAutoPingStrategy,
@@ -23,6 +20,9 @@ from picows import (
     WSUpgradeRequest,
     ws_connect,
 )
+from picows.testing.peers import open_upgraded, raw_server
+from picows.testing.recorder import Recorder, paired, serving
+from picows.testing.wire import BINARY, PING, PONG, Frame
 
 MEMBERS: dict[type[enum.Enum], dict[str, Any]] = {
     WSMsgType: {"CONTINUATION": 0, "TEXT": 1, "BINARY": 2, "CLOSE": 8, "PING": 9, "PONG": 10},

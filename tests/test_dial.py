@@ -12,11 +12,8 @@ from typing import Any
 
 import pytest
 from support import stacks
-from support.ours import URL, Recorder, serving
-from support.peers import SECONDS_MAX, open_upgraded, raw_server
 from support.proxies import proxy_server
 from support.socketless import SocketlessLoop, SocketlessTransport
-from support.wire import BINARY, TEXT, Frame
 
 from picows import (
     WSHandshakeError,
@@ -30,6 +27,9 @@ from picows import (
     ws_connect,
     ws_create_server,
 )
+from picows.testing.peers import SECONDS_MAX, open_upgraded, raw_server
+from picows.testing.recorder import URL, Recorder, serving
+from picows.testing.wire import BINARY, TEXT, Frame
 
 PLAIN = [stack for stack in stacks.STACKS if not stack.tls]
 

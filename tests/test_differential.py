@@ -15,13 +15,15 @@ from collections import Counter
 from dataclasses import dataclass
 
 import pytest
-from support import driven, model, streams, wire
-from support.ours import Recorder
-from support.wire import CLOSE, CONTINUATION, PING, TEXT, Frame
+from support import driven, model, streams
 from websockets.client import ClientProtocol
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
+
+from picows.testing import wire
+from picows.testing.recorder import Recorder
+from picows.testing.wire import CLOSE, CONTINUATION, PING, TEXT, Frame
 
 STREAMS = int(os.environ.get("PICOWS_DIFFERENTIAL_STREAMS", "1200"))
 LIMIT = 5000  # of one frame's payload

@@ -6,11 +6,11 @@ import time
 from typing import Any
 
 import pytest
-from support import wire
-from support.ours import Recorder, paired
-from support.wire import TEXT, Frame
 
 from picows import WSCloseCode, WSDisconnectCause, WSDisconnectInfo, WSProtocolError
+from picows.testing import wire
+from picows.testing.recorder import Recorder, paired
+from picows.testing.wire import TEXT, Frame
 
 ROLES = ["client", "server"]
 Cause = WSDisconnectCause

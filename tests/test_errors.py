@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from support import stacks, wire
-from support.ours import Pair, Recorder, paired
-from support.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Frame, encode
+from support import stacks
 
 from picows import WSCloseCode, WSProtocolError
+from picows.testing import wire
+from picows.testing.recorder import Pair, Recorder, paired
+from picows.testing.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Frame, encode
 
 ROLES = ["client", "server"]
 Key = bytes | None

@@ -7,11 +7,11 @@ import logging
 from typing import Any
 
 import pytest
-from support import wire
-from support.ours import Pair, Recorder, paired
-from support.wire import CLOSE, TEXT, Frame
 
 from picows import WSCloseCode, WSProtocolError
+from picows.testing import wire
+from picows.testing.recorder import Pair, Recorder, paired
+from picows.testing.wire import CLOSE, TEXT, Frame
 
 ROLES = ["client", "server"]
 SECRET = "the text of the exception"

@@ -8,10 +8,12 @@ import logging
 from typing import Any
 
 import pytest
-from support import stacks, wire
-from support.ours import Recorder, paired, serving
-from support.peers import open_upgraded
-from support.wire import BINARY, TEXT, Frame, encode
+from support import stacks
+
+from picows.testing import wire
+from picows.testing.peers import open_upgraded
+from picows.testing.recorder import Recorder, paired, serving
+from picows.testing.wire import BINARY, TEXT, Frame, encode
 
 ROLES = ["client", "server"]
 FIRST = Frame(TEXT, b"whole")

@@ -15,10 +15,11 @@ TESTS = Path(__file__).parent
 # The process has room for a few connections but not for the frame that one peer sends.
 LARGE_FRAME = """
 import asyncio, logging, resource, sys
-from support import stacks, wire
-from support.ours import Recorder, serving
-from support.peers import open_upgraded
-from support.wire import BINARY, TEXT, Frame
+from support import stacks
+from picows.testing import wire
+from picows.testing.recorder import Recorder, serving
+from picows.testing.peers import open_upgraded
+from picows.testing.wire import BINARY, TEXT, Frame
 
 use_aiofastnet = stacks.TRANSPORTS[sys.argv[1]]
 logging.basicConfig(stream=sys.stdout)
@@ -63,9 +64,10 @@ print("survived")
 EACH_ALLOCATION = """
 import asyncio, logging, sys
 import _testcapi
-from support import driven, wire
-from support.ours import Recorder
-from support.wire import BINARY, CLOSE, PING, TEXT, Frame
+from support import driven
+from picows.testing import wire
+from picows.testing.recorder import Recorder
+from picows.testing.wire import BINARY, CLOSE, PING, TEXT, Frame
 
 role = sys.argv[1]
 logging.getLogger("picows").addHandler(logging.NullHandler())

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support import wire
-from support.ours import Pair, paired
-from support.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Frame
 
 from picows import WSCloseCode, WSMsgType, WSTransport
+from picows.testing import wire
+from picows.testing.recorder import Pair, paired
+from picows.testing.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Frame
 
 ROLES = ["client", "server"]
 

@@ -8,11 +8,13 @@ import pickle
 from collections.abc import Callable, Iterator
 
 import pytest
-from support import driven, ours, wire
+from support import driven
 from support.driven import DrivenTransport
-from support.wire import Frame
 
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
+from picows.testing import recorder as ours
+from picows.testing import wire
+from picows.testing.wire import Frame
 
 TYPES = [WSMsgType.CONTINUATION, WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG]
 Look = Callable[[WSFrame], object]

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import driven, ours, stacks, wire
+from support import driven, stacks
 from support.stacks import Stack
-from support.wire import Frame
 
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+from picows.testing import recorder as ours
+from picows.testing import wire
+from picows.testing.wire import Frame
 
 PADDING = 64
 """So many bytes behind every payload may be read (shared/api.md, section 2)."""
@@ -368,7 +370,8 @@ def test_the_interpreter_ends_with(name: str) -> None:
     """What is alive when a process ends is no reason to crash."""
     head = """
 import asyncio
-from support import driven, wire
+from support import driven
+from picows.testing import wire
 from picows import WSListener
 kept, transports = [], []
 class Keep(WSListener):

@@ -10,10 +10,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from support import wire
-from support.ours import Recorder, paired, serving
-from support.peers import Peer, open_raw, open_upgraded
-from support.wire import BINARY, CONTINUATION, PING, PONG, TEXT, Frame
+
+from picows.testing import wire
+from picows.testing.peers import Peer, open_raw, open_upgraded
+from picows.testing.recorder import Recorder, paired, serving
+from picows.testing.wire import BINARY, CONTINUATION, PING, PONG, TEXT, Frame
 
 
 class Echo(Recorder):

@@ -59,6 +59,7 @@ def test_every_core_file_has_its_tests(root):
 
 def test_every_python_file_has_its_tests(root):
     names = {f"test_{path.name}" for path in (root / "picows").glob("*.py")}
+    names |= {"test_pytest_picows.py"}
     missing = {name for name in names if not (root / "tests" / name).is_file()}
     assert not missing
 

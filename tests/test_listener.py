@@ -11,10 +11,12 @@ import weakref
 from typing import Any
 
 import pytest
-from support import driven, ours, wire
-from support.wire import Frame
+from support import driven
 
 from picows import WSFrame, WSListener, WSTransport, ws_connect
+from picows.testing import recorder as ours
+from picows.testing import wire
+from picows.testing.wire import Frame
 
 CALLBACKS = ["on_ws_connected", "on_ws_frame", "on_ws_disconnected"]
 

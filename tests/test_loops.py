@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 from support import echo, stacks
-from support.ours import Recorder, serving
-from support.peers import raw_server
 
 from picows import WSListener, WSMsgType, ws_connect
 from picows._native import LoopState
 from picows.loops import loop_state
+from picows.testing.peers import raw_server
+from picows.testing.recorder import Recorder, serving
 
 
 async def test_a_loop_has_one_state() -> None:

@@ -7,11 +7,11 @@ import logging
 from typing import Any
 
 import pytest
-from support import wire
-from support.ours import Recorder, paired
-from support.wire import BINARY, CLOSE, PING, PONG, TEXT, Frame
 
 from picows import WSAutoPingStrategy, WSDisconnectCause
+from picows.testing import wire
+from picows.testing.recorder import Recorder, paired
+from picows.testing.wire import BINARY, CLOSE, PING, PONG, TEXT, Frame
 
 ROLES = ["client", "server"]
 PERIODICALLY = WSAutoPingStrategy.PING_PERIODICALLY

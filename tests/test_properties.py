@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import driven, model, streams
-from support.ours import Recorder
-from support.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Frame
 
 from picows import WSCloseCode, WSMsgType
+from picows.testing.recorder import Recorder
+from picows.testing.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Frame
 
 EXAMPLES = int(os.environ.get("PICOWS_EXAMPLES", "60"))
 #: The same examples every time, so that a run in CI says something about the change it belongs to.

@@ -8,11 +8,8 @@ from typing import Any
 
 import pytest
 from python_socks import ProxyError
-from support import stacks, wire
-from support.ours import URL, Recorder, serving
-from support.peers import raw_server
+from support import stacks
 from support.proxies import ProxyServer, proxy_server
-from support.wire import BINARY, TEXT, Frame
 
 from picows import (
     WSInvalidURL,
@@ -25,6 +22,10 @@ from picows import (
     WSUpgradeResponseWithListener,
     ws_connect,
 )
+from picows.testing import wire
+from picows.testing.peers import raw_server
+from picows.testing.recorder import URL, Recorder, serving
+from picows.testing.wire import BINARY, TEXT, Frame
 
 KINDS = ["http", "https", "socks4", "socks5"]
 

@@ -9,14 +9,15 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from support import stacks, wire
-from support.ours import Recorder, serving
-from support.peers import Peer, raw_server
+from support import stacks
 from support.proxies import proxy_server
 
 from picows import WSHandshakeError, WSListener, WSProxyError, ws_connect
 from picows.dial import Dialer, Tls
 from picows.proxy import connect_through, parse_proxy
+from picows.testing import wire
+from picows.testing.peers import Peer, raw_server
+from picows.testing.recorder import Recorder, serving
 from picows.url import parse_url
 
 TUNNEL = b"HTTP/1.1 200 OK\r\n\r\n"

@@ -9,9 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from support import stacks, wire
-from support.ours import URL, Recorder, serving
-from support.peers import SECONDS_MAX, RawServer, raw_server
+from support import stacks
 
 from picows import (
     WSHandshakeError,
@@ -24,6 +22,9 @@ from picows import (
     ws_connect,
 )
 from picows.redirect import Hop, next_hop
+from picows.testing import wire
+from picows.testing.peers import SECONDS_MAX, RawServer, raw_server
+from picows.testing.recorder import URL, Recorder, serving
 from picows.url import parse_url
 
 SECRETS = [

@@ -6,8 +6,9 @@ import asyncio
 from typing import Any
 
 import pytest
-from support.ours import Recorder, paired
-from support.wire import PING, PONG, TEXT, Frame
+
+from picows.testing.recorder import Recorder, paired
+from picows.testing.wire import PING, PONG, TEXT, Frame
 
 
 async def answer(pair: Any, count: int) -> None:

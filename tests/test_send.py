@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from support import stacks
-from support.ours import Recorder, serving
-from support.peers import RawServer, open_upgraded, raw_server
 from support.stacks import Stack
-from support.wire import BINARY, Frame
 
 from picows import WSTransport, ws_connect
+from picows.testing.peers import RawServer, open_upgraded, raw_server
+from picows.testing.recorder import Recorder, serving
+from picows.testing.wire import BINARY, Frame
 
 PATTERN = random.Random(6455).randbytes(1 << 20)
 

@@ -12,10 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support import stacks, wire
-from support.ours import Recorder, paired, serving
-from support.peers import open_raw, open_upgraded
-from support.wire import PING, PONG, TEXT, Frame, encode
+from support import stacks
 
 import picows
 from picows import (
@@ -26,6 +23,10 @@ from picows import (
     WSUpgradeResponseWithListener,
     ws_create_server,
 )
+from picows.testing import wire
+from picows.testing.peers import open_raw, open_upgraded
+from picows.testing.recorder import Recorder, paired, serving
+from picows.testing.wire import PING, PONG, TEXT, Frame, encode
 
 SECRET = "the text of the exception"
 USUAL = wire.request()

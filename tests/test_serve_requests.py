@@ -6,9 +6,11 @@ import asyncio
 import logging
 
 import pytest
-from support import stacks, wire
-from support.ours import Recorder, serving
-from support.peers import Peer, open_raw
+from support import stacks
+
+from picows.testing import wire
+from picows.testing.peers import Peer, open_raw
+from picows.testing.recorder import Recorder, serving
 
 KEY = wire.HANDSHAKE_KEY
 

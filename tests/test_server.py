@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from support import stacks
-from support.ours import Recorder
 
 from picows import WSListener, ws_connect, ws_create_server
 from picows.server import TcpServer
+from picows.testing.recorder import Recorder
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the transport is Linux's")
 

@@ -13,11 +13,12 @@ import weakref
 from typing import Any
 
 import pytest
-from support import stacks, wire
-from support.ours import Recorder, paired
-from support.wire import BINARY, TEXT, Frame
+from support import stacks
 
 from picows import WSListener, tcp, ws_connect, ws_create_server
+from picows.testing import wire
+from picows.testing.recorder import Recorder, paired
+from picows.testing.wire import BINARY, TEXT, Frame
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the transport is Linux's")
 ROLES = ["client", "server"]

@@ -11,9 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support import ours, stacks, wire
+from support import stacks
 from support.stacks import Stack
-from support.wire import Frame
 
 from picows import (
     WSListener,
@@ -23,6 +22,9 @@ from picows import (
     WSUpgradeResponse,
     ws_connect,
 )
+from picows.testing import recorder as ours
+from picows.testing import wire
+from picows.testing.wire import Frame
 
 ROLES = ["client", "server"]
 role = pytest.mark.parametrize("role", ROLES)

@@ -10,12 +10,14 @@ import socket
 from typing import Any
 
 import pytest
-from support import driven, ours, stacks, wire
-from support.peers import Peer
+from support import driven, stacks
 from support.stacks import Stack
-from support.wire import Frame
 
 from picows import WSListener, WSMsgType, WSTransport
+from picows.testing import recorder as ours
+from picows.testing import wire
+from picows.testing.peers import Peer
+from picows.testing.wire import Frame
 
 role = pytest.mark.parametrize("role", ["client", "server"])
 BINARY = WSMsgType.BINARY

@@ -132,7 +132,7 @@ def _url(text: str) -> str:
 
 def _proxy(text: str) -> str:
     try:
-        parse_proxy(text, None, None)
+        parse_proxy(text, None)
     except (WSError, ValueError) as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return text

@@ -29,7 +29,7 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2])]
 
-from support import stacks, wire  # noqa: E402 (the path has to be set first)
+from support import stacks  # noqa: E402 (the path has to be set first)
 
 from picows import (  # noqa: E402
     WSFrame,
@@ -39,6 +39,7 @@ from picows import (  # noqa: E402
     ws_connect,
     ws_create_server,
 )
+from picows.testing import wire  # noqa: E402
 
 PENDING_MAX = 4096
 SECONDS_MAX = 120.0

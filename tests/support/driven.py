@@ -12,9 +12,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from picows import WSListener, ws_connect, ws_create_server
-
-from . import wire
-from .wire import Frame
+from picows.testing import wire
+from picows.testing.wire import Frame
 
 GARBAGE = 0xDD
 READ_SIZE_MAX = 256 * 1024

@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 from dataclasses import dataclass, field
 
-from .wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Frame, mask
+from picows.testing.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Frame, mask
 
 KNOWN = {CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG}
 CONTROL = {CLOSE, PING, PONG}

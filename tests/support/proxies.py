@@ -10,8 +10,9 @@ import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+from picows.testing.peers import SECONDS_MAX
+
 from . import stacks
-from .peers import SECONDS_MAX
 
 
 @dataclass

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 import struct
 
-from . import wire
-from .wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Frame
+from picows.testing import wire
+from picows.testing.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Frame
 
 SIZES = [0, 1, 2, 5, 30, 124, 125, 126, 127, 300]
 LARGE_SIZES = [65_535, 65_536, 70_000]

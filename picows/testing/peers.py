@@ -1,4 +1,4 @@
-"""Peers over raw sockets: what they send is exactly what the test wrote."""
+"""Peers without the library: what they send is exactly what the test wrote."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import socket
 import ssl
 import struct
 from collections.abc import AsyncIterator
+from typing import Any
 
+from ..loops import network_of
 from . import wire
 from .wire import Frame
 
 SECONDS_MAX = 10.0
-"""Nothing on loopback takes this long: a test that waits for what does not come ends here."""
+"""Nothing on this machine takes this long: who waits for what does not come gets TimeoutError."""
 
 
 class Peer:
@@ -52,6 +54,21 @@ class Peer:
         payload = wire.mask(await self.reader.readexactly(size), key)
         return Frame(first & 0xF, payload, bool(first & 0x80), first >> 4 & 7)
 
+    async def expect(self, *frames: Frame) -> None:
+        """Read frames, which have to be these. AssertionError otherwise."""
+        for frame in frames:
+            received = await self.read_frame()
+            assert received == frame, f"expected {frame}, received {received}"
+
+    async def expect_bytes(self, data: bytes) -> None:
+        """Read bytes, which have to be these. AssertionError otherwise, or after a shorter end."""
+        async with asyncio.timeout(SECONDS_MAX):
+            try:
+                received = await self.reader.readexactly(len(data))
+            except asyncio.IncompleteReadError as error:
+                received = error.partial
+        assert received == data, f"expected {data!r}, received {received!r}"
+
     async def read_rest(self) -> list[Frame]:
         """Every frame up to the end of the connection, which has to be an orderly one."""
         frames = []
@@ -81,20 +98,32 @@ class Peer:
             await self.writer.wait_closed()
 
 
-async def open_raw(port: int, ssl_context: ssl.SSLContext | None = None) -> Peer:
-    """A client's connection on which nothing was said yet."""
-    host = "localhost" if ssl_context else None
-    reader, writer = await asyncio.open_connection(
-        "127.0.0.1", port, ssl=ssl_context, server_hostname=host
-    )
+async def open_raw(
+    port: int, ssl_context: ssl.SSLContext | None = None, *, host: str = "127.0.0.1"
+) -> Peer:
+    """A client's connection on which nothing was said yet; through a MemoryNetwork inside of one.
+
+    ssl_context: for TLS with a server that has a certificate for localhost.
+    """
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    options = {"ssl": ssl_context, "server_hostname": "localhost"} if ssl_context else {}
+    opener: Any = network_of(loop) or loop
+    transport, _ = await opener.create_connection(lambda: protocol, host, port, **options)
+    writer = asyncio.StreamWriter(transport, protocol, reader, loop)
     return Peer(reader, writer, wire.MASKING_KEY)
 
 
 async def open_upgraded(
-    port: int, line: str = "GET / HTTP/1.1", ssl_context: ssl.SSLContext | None = None
+    port: int,
+    line: str = "GET / HTTP/1.1",
+    ssl_context: ssl.SSLContext | None = None,
+    *,
+    host: str = "127.0.0.1",
 ) -> Peer:
-    """A client whose opening handshake is done."""
-    peer = await open_raw(port, ssl_context)
+    """A client whose opening handshake is done. AssertionError if the server does not agree."""
+    peer = await open_raw(port, ssl_context, host=host)
     peer.send_bytes(wire.request(line=line))
     status, headers = await peer.read_head()
     assert status.split(" ")[:2] == ["HTTP/1.1", "101"]
@@ -136,9 +165,18 @@ class RawServer:
 
 
 @contextlib.asynccontextmanager
-async def raw_server(ssl_context: ssl.SSLContext | None = None) -> AsyncIterator[RawServer]:
+async def raw_server(
+    ssl_context: ssl.SSLContext | None = None, *, host: str = "127.0.0.1", port: int = 0
+) -> AsyncIterator[RawServer]:
+    """A server whose every answer the test sends; in a MemoryNetwork inside of one."""
     server = RawServer()
-    server.server = await asyncio.start_server(server._connected, "127.0.0.1", 0, ssl=ssl_context)
+    loop = asyncio.get_running_loop()
+
+    def factory() -> asyncio.StreamReaderProtocol:
+        return asyncio.StreamReaderProtocol(asyncio.StreamReader(), server._connected)
+
+    opener: Any = network_of(loop) or loop
+    server.server = await opener.create_server(factory, host, port, ssl=ssl_context)
     server.port = server.server.sockets[0].getsockname()[1]
     try:
         yield server

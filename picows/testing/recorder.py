@@ -1,4 +1,4 @@
-"""Our own ends of connections in tests: a listener that keeps what it saw, servers on loopback."""
+"""Our own ends of connections: a listener that keeps what it saw, servers, pairs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from picows import WSFrame, WSListener, WSTransport, ws_connect, ws_create_server
-
+from .. import WSFrame, WSListener, WSTransport, ws_connect, ws_create_server
 from .peers import SECONDS_MAX, Peer, open_upgraded, raw_server
 from .wire import Frame
 
@@ -93,6 +92,7 @@ async def paired(
             peer = await server.accept_upgraded()
             async with asyncio.timeout(SECONDS_MAX):
                 _, listener = await connecting
+            assert isinstance(listener, Recorder)
             async with _closing(Pair(listener, peer)) as pair:
                 yield pair
     else:
