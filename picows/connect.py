@@ -10,7 +10,7 @@ import inspect
 import os
 from collections.abc import AsyncIterator, Callable
 from ssl import SSLContext
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 from ._native import Protocol, WSAutoPingStrategy, WSListener, WSTransport
 from .dial import Dialer, Tls, WSSocketFactory
@@ -29,15 +29,16 @@ from .redirect import Hop, is_redirect, next_hop, too_many_redirects
 from .tcp import has_own_transport
 from .url import parse_url
 
+_Listener = TypeVar("_Listener", bound=WSListener)
 WSListenerFactory: TypeAlias = (
-    Callable[[], WSListener] | Callable[[WSUpgradeRequest, WSUpgradeResponse], WSListener]
+    Callable[[], _Listener] | Callable[[WSUpgradeRequest, WSUpgradeResponse], _Listener]
 )
 
 _OWN_ARGUMENTS = ("ssl", "sock", "all_errors")
 
 
 async def ws_connect(
-    ws_listener_factory: WSListenerFactory,
+    ws_listener_factory: WSListenerFactory[_Listener],
     url: str,
     *,
     ssl_context: SSLContext | None = None,
@@ -59,7 +60,7 @@ async def ws_connect(
     use_aiofastnet: bool | None = None,
     strict: bool = False,
     **kwargs: Any,
-) -> tuple[WSTransport, WSListener]:
+) -> tuple[WSTransport, _Listener]:
     """Open a WebSocket connection. Returns the transport and the listener.
 
     ws_listener_factory: returns the WSListener; called without arguments, or with
@@ -146,7 +147,8 @@ async def ws_connect(
                         Protocol,
                         await connect_through(through, dialer, endpoint, hop.url, tls),
                     )
-            return await _upgraded(protocol)
+            transport, listener = await _upgraded(protocol)
+            return transport, cast(_Listener, listener)
         except WSInvalidStatusError as error:
             if max_redirects <= 0 or not is_redirect(error):
                 raise
@@ -182,8 +184,9 @@ def _seconds_until_upgrade(handshake_timeout: float | None, tls: Tls) -> float |
 
 @contextlib.asynccontextmanager
 async def _limited(seconds_max: float | None, where: str) -> AsyncIterator[None]:
+    clock = asyncio.timeout(seconds_max)
     try:
-        async with asyncio.timeout(seconds_max) as clock:
+        async with clock:
             yield
     except TimeoutError:
         if not clock.expired():

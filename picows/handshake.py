@@ -10,7 +10,7 @@ import base64
 import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from multidict import CIMultiDict
 
@@ -272,7 +272,7 @@ def header_pairs(extra_headers: WSHeadersLike | None) -> list[tuple[str, str]]:
     if isinstance(extra_headers, str | bytes):
         # An iterable as well, and the empty one would pass for "no headers".
         raise TypeError(_NOT_HEADERS)
-    items = extra_headers.items() if hasattr(extra_headers, "items") else extra_headers
+    items: Any = getattr(extra_headers, "items", lambda: extra_headers)()
     if not isinstance(items, Iterable):
         raise TypeError(_NOT_HEADERS)
     pairs: list[tuple[str, str]] = []

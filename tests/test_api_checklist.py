@@ -22,12 +22,10 @@ NAMES = [name.strip("`") for name, _, _ in ROWS if name.startswith("`")]
 
 
 def arguments(function: Callable[..., Any]) -> list[str]:
-    """Empty for what tells nothing: a listener's callbacks, whose arguments have no names."""
-    try:
-        parameters = inspect.signature(function).parameters
-    except ValueError:
-        return []
-    return [name for name in parameters if name not in ("self", "args")]
+    """Those that can be named; the arguments of a listener's callbacks cannot."""
+    parameters = inspect.signature(function).parameters.values()
+    named = [each.name for each in parameters if each.kind is not each.POSITIONAL_ONLY]
+    return [name for name in named if name not in ("self", "args")]
 
 
 def names_of_class(name: str, class_: type) -> Iterator[str]:

@@ -43,8 +43,8 @@ class Latencies:
         for bucket in sorted(self._buckets):
             rank -= self._buckets[bucket]
             if rank <= 0:
-                break
-        return min(max(math.exp(bucket * _LOG_STEP), self.shortest), self.longest)
+                return min(max(math.exp(bucket * _LOG_STEP), self.shortest), self.longest)
+        return self.longest
 
     def histogram(self, rows: int = 12) -> Iterator[tuple[float, float, int]]:
         """Rows of (from, to, how many), each as much wider as the one before, down to the longest.

@@ -149,7 +149,7 @@ async def _connect_all(
         count = min(_AT_ONCE_MAX, options.connections - len(connections))
         fresh = [_Connection(options, totals) for _ in range(count)]
         results = await asyncio.gather(
-            *(connect(lambda made=one: made, options) for one in fresh),  # type: ignore[misc]
+            *(_connect(one, options) for one in fresh),
             return_exceptions=True,
         )
         connections += [one for one in fresh if hasattr(one, "transport")]
@@ -159,6 +159,10 @@ async def _connect_all(
             if isinstance(error, BaseException):
                 raise error
         show("connecting", len(connections) / options.connections, totals)
+
+
+async def _connect(connection: _Connection, options: argparse.Namespace) -> None:
+    await connect(lambda: connection, options)
 
 
 async def _pace(connections: list[_Connection], rate: float) -> None:

@@ -92,7 +92,6 @@ async def paired(
             peer = await server.accept_upgraded()
             async with asyncio.timeout(SECONDS_MAX):
                 _, listener = await connecting
-            assert isinstance(listener, Recorder)
             async with _closing(Pair(listener, peer)) as pair:
                 yield pair
     else:

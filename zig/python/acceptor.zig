@@ -131,9 +131,9 @@ fn dealloc(self: *Acceptor) callconv(.c) void {
 }
 
 const methods = [_]c.PyMethodDef{
-    o.method("accept", acceptMethod, c.METH_NOARGS, "The event loop's reader: accepts what waits. Raises OSError if that is not possible now."),
-    o.method("transports", transportsMethod, c.METH_NOARGS, "The transports of the connections that are not lost."),
-    o.method("notify_when_idle", notifyWhenIdle, c.METH_O, "Have a function called whenever the last connection is lost."),
+    o.method("accept", acceptMethod, c.METH_NOARGS, "accept($self, /)\n--\n\nThe event loop's reader: accepts what waits. Raises OSError if that is not possible now."),
+    o.method("transports", transportsMethod, c.METH_NOARGS, "transports($self, /)\n--\n\nThe transports of the connections that are not lost."),
+    o.method("notify_when_idle", notifyWhenIdle, c.METH_O, "notify_when_idle($self, callback, /)\n--\n\nHave a function called whenever the last connection is lost."),
     .{},
 };
 

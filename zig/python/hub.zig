@@ -156,7 +156,7 @@ fn dealloc(self: *Hub) callconv(.c) void {
 }
 
 const methods = [_]c.PyMethodDef{
-    o.method("ready", ready, c.METH_NOARGS, "The event loop's reader: serves the connections that are ready."),
+    o.method("ready", ready, c.METH_NOARGS, "ready($self, /)\n--\n\nThe event loop's reader: serves the connections that are ready."),
     .{},
 };
 

@@ -180,7 +180,7 @@ fn dealloc(self: *LoopState) callconv(.c) void {
 }
 
 const methods = [_]c.PyMethodDef{
-    o.method("after_fork", afterFork, c.METH_O, "In the child of a fork: start a new key stream from 32 random bytes, and let go of the parent's connections."),
+    o.method("after_fork", afterFork, c.METH_O, "after_fork($self, seed, /)\n--\n\nIn the child of a fork: start a new key stream from 32 random bytes, and let go of the parent's connections."),
     .{},
 };
 

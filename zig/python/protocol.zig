@@ -293,15 +293,15 @@ fn dealloc(self: *Protocol) callconv(.c) void {
 }
 
 const methods = [_]c.PyMethodDef{
-    o.method("connection_made", connectionMadeMethod, c.METH_O, "asyncio: the transport is there."),
-    o.method("connection_lost", connectionLost, c.METH_O, "asyncio: the transport is gone."),
-    o.method("get_buffer", getBuffer, c.METH_O, "asyncio: memory to receive into."),
-    o.method("buffer_updated", bufferUpdated, c.METH_O, "asyncio: so many bytes were received into it."),
-    o.method("eof_received", eofReceived, c.METH_NOARGS, "asyncio: the peer ended its side."),
-    o.method("pause_writing", pauseWriting, c.METH_NOARGS, "asyncio: too much is queued."),
-    o.method("resume_writing", resumeWriting, c.METH_NOARGS, "asyncio: the queue is short again."),
-    o.method("is_buffered_protocol", isBufferedProtocol, c.METH_NOARGS, "aiofastnet: receive through get_buffer."),
-    o.method("handshake_timed_out", handshakeTimedOut, c.METH_NOARGS, "The timer of the opening handshake."),
+    o.method("connection_made", connectionMadeMethod, c.METH_O, "connection_made($self, transport, /)\n--\n\nasyncio: the transport is there."),
+    o.method("connection_lost", connectionLost, c.METH_O, "connection_lost($self, exc, /)\n--\n\nasyncio: the transport is gone."),
+    o.method("get_buffer", getBuffer, c.METH_O, "get_buffer($self, sizehint, /)\n--\n\nasyncio: memory to receive into."),
+    o.method("buffer_updated", bufferUpdated, c.METH_O, "buffer_updated($self, nbytes, /)\n--\n\nasyncio: so many bytes were received into it."),
+    o.method("eof_received", eofReceived, c.METH_NOARGS, "eof_received($self, /)\n--\n\nasyncio: the peer ended its side."),
+    o.method("pause_writing", pauseWriting, c.METH_NOARGS, "pause_writing($self, /)\n--\n\nasyncio: too much is queued."),
+    o.method("resume_writing", resumeWriting, c.METH_NOARGS, "resume_writing($self, /)\n--\n\nasyncio: the queue is short again."),
+    o.method("is_buffered_protocol", isBufferedProtocol, c.METH_NOARGS, "is_buffered_protocol($self, /)\n--\n\naiofastnet: receive through get_buffer."),
+    o.method("handshake_timed_out", handshakeTimedOut, c.METH_NOARGS, "handshake_timed_out($self, /)\n--\n\nThe timer of the opening handshake."),
     .{},
 };
 

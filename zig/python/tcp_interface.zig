@@ -223,9 +223,9 @@ pub const methods = [_]c.PyMethodDef{
     o.method("set_write_buffer_limits", setWriteBufferLimits, c.METH_FASTCALL | c.METH_KEYWORDS, "set_write_buffer_limits($self, /, high=None, low=None)\n--\n\nSet the marks, in bytes; by default 64 KiB and a quarter of the high one."),
     o.method("get_protocol", getProtocol, c.METH_NOARGS, "get_protocol($self, /)\n--\n\nThe protocol, or None once the connection is lost."),
     o.method("set_protocol", setProtocol, c.METH_O, "set_protocol($self, protocol, /)\n--\n\nNot supported."),
-    o.method("_readable", procedure(readable), c.METH_NOARGS, "The event loop's reader."),
-    o.method("_writable", procedure(writable), c.METH_NOARGS, "The event loop's writer."),
-    o.method("_serve", procedure(serve), c.METH_NOARGS, "The hub's callback, in the context of the connection."),
-    o.method("_lost", procedure(TcpTransport.lost), c.METH_O, "Tells the protocol that the connection is lost."),
+    o.method("_readable", procedure(readable), c.METH_NOARGS, "_readable($self, /)\n--\n\nThe event loop's reader."),
+    o.method("_writable", procedure(writable), c.METH_NOARGS, "_writable($self, /)\n--\n\nThe event loop's writer."),
+    o.method("_serve", procedure(serve), c.METH_NOARGS, "_serve($self, /)\n--\n\nThe hub's callback, in the context of the connection."),
+    o.method("_lost", procedure(TcpTransport.lost), c.METH_O, "_lost($self, cause, /)\n--\n\nTells the protocol that the connection is lost."),
     .{},
 };
