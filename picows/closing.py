@@ -12,13 +12,14 @@ if TYPE_CHECKING:
 
 
 class WSCloseInfo:
-    """One CLOSE frame (RFC 6455 5.5.1).
-
-    code: a WSCloseCode, or an int for codes 3000 to 4999; NO_INFO if the frame had no payload.
-    reason: its text, None if the frame had no payload.
-    """
+    """One CLOSE frame (RFC 6455 5.5.1)."""
 
     __slots__ = ("code", "reason")
+
+    code: WSCloseCode | int
+    """An int for codes 3000 to 4999; NO_INFO if the frame had no payload."""
+    reason: str | None
+    """Its text, None if the frame had no payload."""
 
     def __init__(self, code: WSCloseCode | int, reason: str | None) -> None:
         self.code = code
@@ -29,17 +30,20 @@ class WSCloseInfo:
 
 
 class WSCloseHandshake:
-    """The CLOSE frames of a connection, as far as they were seen.
-
-    recv, sent: the WSCloseInfo of each direction, or None.
-    recv_then_sent: whether the peer's came first.
-    """
+    """The CLOSE frames of a connection, as far as they were seen."""
 
     __slots__ = ("recv", "recv_then_sent", "sent")
 
+    recv: WSCloseInfo | None
+    """The peer's, or None."""
+    sent: WSCloseInfo | None
+    """Ours, or None."""
+    recv_then_sent: bool
+    """Whether the peer's came first."""
+
     def __init__(self, recv_then_sent: bool) -> None:
-        self.recv: WSCloseInfo | None = None
-        self.sent: WSCloseInfo | None = None
+        self.recv = None
+        self.sent = None
         self.recv_then_sent = recv_then_sent
 
     def __repr__(self) -> str:
@@ -72,17 +76,16 @@ class WSDisconnectCause(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class WSDisconnectInfo:
-    """How a connection ended. `transport.close_handshake` has the CLOSE frames.
-
-    cause: a WSDisconnectCause.
-    exception: the WSProtocolError, the listener's exception or the OSError behind it, if any.
-    received_at, sent_at: time.monotonic() of the last bytes in each direction, None for never.
-    """
+    """How a connection ended. `WSTransport.close_handshake` has the CLOSE frames."""
 
     cause: WSDisconnectCause
+    """The first reason."""
     exception: BaseException | None
+    """The WSProtocolError, the listener's exception or the OSError behind it, if any."""
     received_at: float | None
+    """`time.monotonic()` when the last bytes came; None for never."""
     sent_at: float | None
+    """`time.monotonic()` when the last frame was sent; None for never."""
 
 
 def make_disconnect_info(

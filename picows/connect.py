@@ -61,49 +61,61 @@ async def ws_connect(
     strict: bool = False,
     **kwargs: Any,
 ) -> tuple[WSTransport, _Listener]:
-    """Open a WebSocket connection. Returns the transport and the listener.
+    """Open a WebSocket connection (RFC 6455, 4.1).
 
-    ws_listener_factory: returns the WSListener; called without arguments, or with
-        (WSUpgradeRequest, WSUpgradeResponse) if it takes two.
-    url: ws:// or wss://, with credentials for Basic authentication if need be (WSInvalidURL).
-    ssl_context: for wss; None for ssl.create_default_context().
-    disconnect_on_exception: whether an exception of on_ws_frame ends the connection.
-    websocket_handshake_timeout: seconds for the upgrade, None for no limit; then TimeoutError. All
-        that is needed to come to the upgrade (the name, socket_factory, TCP, the proxy, TLS) has as
-        long once more, or ssl_handshake_timeout of kwargs if that is longer; so has each redirect.
-    logger_name: None for the logger ``picows.client``, a str for ``picows.<name>``, or a logger.
-    enable_auto_ping: notice a peer that is gone by pinging it; whoever does not answer gets
-        CLOSE(GOING_AWAY) and is disconnected. Says nothing about PINGs of the peer.
-    auto_ping_idle_timeout: seconds without a byte received (PING_WHEN_IDLE), or from one ping to
-        the next (PING_PERIODICALLY), until a ping is sent.
-    auto_ping_reply_timeout: seconds for the answer; at most auto_ping_idle_timeout (ValueError).
-    auto_ping_strategy: a WSAutoPingStrategy.
-    enable_auto_pong: answer a PING with a PONG; the listener then does not see the PING.
-    max_frame_size: bytes of payload above which a frame is refused with CLOSE(MESSAGE_TOO_BIG).
-    extra_headers: mapping or pairs of str, added to the request; Host replaces the generated one.
-    max_redirects: how many answers 301, 302, 303, 307 and 308 to follow, to URLs of ws or wss (also
-        spelled http or https), but not from wss to ws. One more is a WSInvalidStatusError, with 0
-        the first is. Another origin (scheme, host, port) gets neither the URL's credentials nor
-        Authorization, Cookie, Proxy-Authorization and Host of extra_headers.
-    proxy: URL of an http, https, socks4 or socks5 proxy, with credentials if need be; a name is
-        resolved by the proxy, with socks4 here. What goes wrong there is a WSProxyError.
-    proxy_ssl_context: for an https proxy; None for ssl.create_default_context().
-    socket_factory: function or coroutine function that makes the socket for a WSParsedURL, the
-        proxy's if there is one. The socket is connected or is not (then we do), belongs to the
-        connection from then on, and becomes non-blocking. None stands for the usual way.
-    read_buffer_init_size: kept for existing callers; connections share their receive memory.
-    use_aiofastnet: which transports to use. None for our own (plain TCP on Linux, on asyncio's and
-        uvloop's event loops), else aiofastnet's where it is installed, else the event loop's; True
-        for aiofastnet's, False for the event loop's.
-    strict: refuse what RFC 6455 forbids but a frame-level user may want to see: reserved bits,
-        fragments out of order, TEXT that is not UTF-8.
-    kwargs: for loop.create_connection; ``ssl``, ``sock`` and ``all_errors`` are refused. With a
-        ``path`` they are for loop.create_unix_connection: the connection, and that of a redirect,
-        goes to the unix socket there, and the URL says what the request asks for, as in
-        ``ws_connect(factory, "ws://localhost/feed", path="/run/feed.sock")``.
+    Args:
+        ws_listener_factory: returns the WSListener; called without arguments, or with
+            `(WSUpgradeRequest, WSUpgradeResponse)` if it takes two.
+        url: ws:// or wss://, with credentials for Basic authentication if need be.
+        ssl_context: for wss; None for `ssl.create_default_context()`.
+        disconnect_on_exception: whether an exception of `on_ws_frame` ends the connection.
+        websocket_handshake_timeout: seconds for the upgrade, None for no limit. All that is needed
+            to come to the upgrade (the name, `socket_factory`, TCP, the proxy, TLS) has as long
+            once more, or `ssl_handshake_timeout` of `kwargs` if that is longer; so has each
+            redirect.
+        logger_name: None for the logger `picows.client`, a str for `picows.<name>`, or a logger.
+        enable_auto_ping: notice a peer that is gone by pinging it; whoever does not answer gets
+            CLOSE(GOING_AWAY) and is disconnected. Says nothing about PINGs of the peer.
+        auto_ping_idle_timeout: seconds without a byte received (PING_WHEN_IDLE), or from one ping
+            to the next (PING_PERIODICALLY), until a ping is sent.
+        auto_ping_reply_timeout: seconds for the answer; at most `auto_ping_idle_timeout`.
+        auto_ping_strategy: a WSAutoPingStrategy.
+        enable_auto_pong: answer a PING with a PONG; the listener then does not see the PING.
+        max_frame_size: bytes of payload above which a frame is refused with CLOSE(MESSAGE_TOO_BIG).
+        extra_headers: mapping or pairs of str, added to the request; `Host` replaces the generated
+            one.
+        max_redirects: how many answers 301, 302, 303, 307 and 308 to follow, to URLs of ws or wss
+            (also spelled http or https), but not from wss to ws. One more is a
+            WSInvalidStatusError, with 0 the first is. Another origin (scheme, host, port) gets
+            neither the URL's credentials nor `Authorization`, `Cookie`, `Proxy-Authorization` and
+            `Host` of `extra_headers`.
+        proxy: URL of an http, https, socks4 or socks5 proxy, with credentials if need be; a name is
+            resolved by the proxy, with socks4 here.
+        proxy_ssl_context: for an https proxy; None for `ssl.create_default_context()`.
+        read_buffer_init_size: kept for existing callers; connections share their receive memory.
+        socket_factory: function or coroutine function that makes the socket for a WSParsedURL, the
+            proxy's if there is one. The socket is connected or is not (then we do), belongs to the
+            connection from then on, and becomes non-blocking. None stands for the usual way.
+        use_aiofastnet: which transports to use. None for our own (plain TCP on Linux, on the event
+            loops of asyncio and uvloop), else aiofastnet's where it is installed, else the event
+            loop's; True for aiofastnet's, False for the event loop's.
+        strict: refuse what RFC 6455 forbids but a frame-level user may want to see: reserved bits,
+            fragments out of order, TEXT that is not UTF-8.
+        kwargs: for `loop.create_connection`; `ssl`, `sock` and `all_errors` are refused. With a
+            `path` they are for `loop.create_unix_connection`: the connection, and that of a
+            redirect, goes to the unix socket there, and the URL says what the request asks for, as
+            in `ws_connect(factory, "ws://localhost/feed", path="/run/feed.sock")`.
 
-    Raises WSHandshakeError (or a subclass) if the server does not agree to the upgrade, OSError
-    if there is no connection.
+    Returns:
+        The transport and the listener, after `on_ws_connected` has run.
+
+    Raises:
+        WSHandshakeError: the server did not agree to the upgrade; see its subclasses.
+        WSInvalidURL: nothing can be connected to by that URL.
+        WSProxyError: the proxy did not open a tunnel.
+        TimeoutError: the handshake took too long.
+        OSError: there is no connection, or TLS failed.
+        TypeError, ValueError: arguments that cannot be used; the text says what to do.
     """
     for name in _OWN_ARGUMENTS:
         if name in kwargs:

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 from ._native import Endpoint, WSAutoPingStrategy
 from .loops import loop_state
 
-#: Level of the most detailed log lines.
+#: Level of the most detailed log lines, below `logging.DEBUG`.
 PICOWS_DEBUG_LL: Final = 9
 
 #: Arguments of both functions, by the names that an Endpoint has for them.

@@ -56,36 +56,45 @@ async def ws_create_server(
     max_pending_handshakes: int = 16384,
     **kwargs: Any,
 ) -> asyncio.Server:
-    """Listen for WebSocket connections.
+    """Listen for WebSocket connections (RFC 6455, 4.2).
 
-    ws_listener_factory: called with the WSUpgradeRequest of each connection. It returns a
-        WSListener (the connection is accepted with a plain 101), a
-        WSUpgradeResponseWithListener (its response is sent; one that is not 101 is sent with
-        ``Connection: close`` without looking at the upgrade headers, so it can serve a health
-        check), or None (404). If it raises, the answer is 500 and the exception is logged.
-    host, port: where to listen, as for loop.create_server.
-    disconnect_on_exception: whether an exception of on_ws_frame ends the connection.
-    websocket_handshake_timeout: seconds for the opening handshake, None for no limit.
-    logger_name: None for the logger ``picows.server``, a str for ``picows.<name>``, or a logger.
-    enable_auto_ping: notice a peer that is gone by pinging it; whoever does not answer gets
-        CLOSE(GOING_AWAY) and is disconnected. Says nothing about PINGs of the peer.
-    auto_ping_idle_timeout: seconds without a byte received (PING_WHEN_IDLE), or from one ping to
-        the next (PING_PERIODICALLY), until a ping is sent.
-    auto_ping_reply_timeout: seconds for the answer; at most auto_ping_idle_timeout (ValueError).
-    auto_ping_strategy: a WSAutoPingStrategy.
-    enable_auto_pong: answer a PING with a PONG; the listener then does not see the PING.
-    max_frame_size: bytes of payload above which a frame is refused with CLOSE(MESSAGE_TOO_BIG).
-    read_buffer_init_size: kept for existing callers; connections share their receive memory.
-    use_aiofastnet: which transports to use. None for our own (plain TCP on Linux, on asyncio's and
-        uvloop's event loops), else aiofastnet's where it is installed, else the event loop's; True
-        for aiofastnet's, False for the event loop's.
-    strict: refuse what RFC 6455 forbids but a frame-level user may want to see: reserved bits,
-        fragments out of order, TEXT that is not UTF-8.
-    max_pending_handshakes: connections whose opening handshake is not done; one more disconnects
-        the oldest of them.
-    kwargs: for loop.create_server (ssl, reuse_port, backlog, sock, ...). With a ``path`` they are
-        for loop.create_unix_server, which listens at a unix socket there instead of host and port,
-        as in ``ws_create_server(factory, path="/run/feed.sock")``.
+    Args:
+        ws_listener_factory: called with the WSUpgradeRequest of each connection. It returns a
+            WSListener (the connection is accepted with a plain 101), a
+            WSUpgradeResponseWithListener (its response is sent; one that is not 101 is sent with
+            `Connection: close` without looking at the upgrade headers, so it can serve a health
+            check), or None (404). If it raises, the answer is 500 and the exception is logged.
+        host: where to listen, as for `loop.create_server`.
+        port: the port there; 0 for a free one.
+        disconnect_on_exception: whether an exception of `on_ws_frame` ends the connection.
+        websocket_handshake_timeout: seconds for the opening handshake, None for no limit.
+        logger_name: None for the logger `picows.server`, a str for `picows.<name>`, or a logger.
+        enable_auto_ping: notice a peer that is gone by pinging it; whoever does not answer gets
+            CLOSE(GOING_AWAY) and is disconnected. Says nothing about PINGs of the peer.
+        auto_ping_idle_timeout: seconds without a byte received (PING_WHEN_IDLE), or from one ping
+            to the next (PING_PERIODICALLY), until a ping is sent.
+        auto_ping_reply_timeout: seconds for the answer; at most `auto_ping_idle_timeout`.
+        auto_ping_strategy: a WSAutoPingStrategy.
+        enable_auto_pong: answer a PING with a PONG; the listener then does not see the PING.
+        max_frame_size: bytes of payload above which a frame is refused with CLOSE(MESSAGE_TOO_BIG).
+        read_buffer_init_size: kept for existing callers; connections share their receive memory.
+        use_aiofastnet: which transports to use. None for our own (plain TCP on Linux, on the event
+            loops of asyncio and uvloop), else aiofastnet's where it is installed, else the event
+            loop's; True for aiofastnet's, False for the event loop's.
+        strict: refuse what RFC 6455 forbids but a frame-level user may want to see: reserved bits,
+            fragments out of order, TEXT that is not UTF-8.
+        max_pending_handshakes: connections whose opening handshake is not done; one more
+            disconnects the oldest of them.
+        kwargs: for `loop.create_server` (`ssl`, `reuse_port`, `backlog`, `sock`, ...). With a
+            `path` they are for `loop.create_unix_server`, which listens at a unix socket there
+            instead of host and port, as in `ws_create_server(factory, path="/run/feed.sock")`.
+
+    Returns:
+        The server, listening. Closing it ends no connection: each has its own transport.
+
+    Raises:
+        OSError: the address cannot be listened at.
+        TypeError, ValueError: arguments that cannot be used; the text says what to do.
     """
     loop = asyncio.get_running_loop()
     make_endpoint = endpoint_maker(loop, resolve_logger(logger_name, "server"), locals())

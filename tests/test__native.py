@@ -180,3 +180,8 @@ def test_what_users_meet_is_documented(name: str) -> None:
     for member, value in vars(cls).items():
         if not member.startswith("_"):
             assert value.__doc__, f"{name}.{member}"
+
+
+@pytest.mark.parametrize("name", [name for name in CLASSES if is_enum(name)])
+def test_enums_say_what_they_are_about(name: str) -> None:
+    assert vars(getattr(_native, name))["__doc__"]

@@ -4,6 +4,7 @@ const std = @import("std");
 const core = @import("core");
 const c = @import("capi.zig");
 const o = @import("object.zig");
+const doc = @import("enums_doc.zig");
 const State = @import("state.zig").State;
 const Object = o.Object;
 const Error = o.Error;
@@ -17,9 +18,9 @@ pub fn load(state: *State) Error!void {
     const int_enum = try o.check(c.PyObject_GetAttrString(enum_module, "IntEnum"));
     defer o.decref(int_enum);
     const enums = &state.enums;
-    enums.WSMsgType = try make(int_enum, "WSMsgType", core.Opcode);
-    enums.WSCloseCode = try make(int_enum, "WSCloseCode", core.CloseCode);
-    enums.WSAutoPingStrategy = try make(int_enum, "WSAutoPingStrategy", AutoPingStrategy);
+    enums.WSMsgType = try make(int_enum, "WSMsgType", core.Opcode, doc.WSMsgType);
+    enums.WSCloseCode = try make(int_enum, "WSCloseCode", core.CloseCode, doc.WSCloseCode);
+    enums.WSAutoPingStrategy = try make(int_enum, "WSAutoPingStrategy", AutoPingStrategy, doc.WSAutoPingStrategy);
     inline for (comptime std.enums.values(core.Opcode)) |opcode| {
         enums.msg_types[@backingInt(opcode)] = try member(enums.WSMsgType, @tagName(opcode));
     }
@@ -28,8 +29,8 @@ pub fn load(state: *State) Error!void {
     }
 }
 
-/// IntEnum(name, [(NAME, value), ...], module="picows").
-fn make(int_enum: *Object, name: [:0]const u8, comptime Enum: type) Error!*Object {
+/// IntEnum(name, [(NAME, value), ...], module="picows"), with a docstring.
+fn make(int_enum: *Object, name: [:0]const u8, comptime Enum: type, docstring: []const u8) Error!*Object {
     const values = comptime std.enums.values(Enum);
     const members = try o.check(c.PyList_New(values.len));
     defer o.decref(members);
@@ -48,7 +49,12 @@ fn make(int_enum: *Object, name: [:0]const u8, comptime Enum: type) Error!*Objec
     const module = try o.text("picows");
     defer o.decref(module);
     try o.checkStatus(c.PyDict_SetItemString(keywords, "module", module));
-    return o.check(c.PyObject_Call(int_enum, args, keywords));
+    const made = try o.check(c.PyObject_Call(int_enum, args, keywords));
+    errdefer o.decref(made);
+    const docs = try o.text(docstring);
+    defer o.decref(docs);
+    try o.checkStatus(c.PyObject_SetAttrString(made, "__doc__", docs));
+    return made;
 }
 
 fn member(class: *Object, comptime name: []const u8) Error!*Object {

@@ -4,6 +4,7 @@ const std = @import("std");
 const core = @import("core");
 const c = @import("capi.zig");
 const o = @import("object.zig");
+const doc = @import("frame_doc.zig");
 const errors = @import("errors.zig");
 const Chunk = @import("chunk.zig").Chunk;
 const LoopState = @import("loop.zig").LoopState;
@@ -183,38 +184,30 @@ fn dealloc(self: *WSFrame) callconv(.c) void {
 }
 
 const methods = [_]c.PyMethodDef{
-    o.method("get_payload_as_bytes", viaTable("get_payload_as_bytes"), c.METH_NOARGS, "get_payload_as_bytes($self, /)\n--\n\nThe payload as new bytes."),
-    o.method("get_payload_as_utf8_text", viaTable("get_payload_as_utf8_text"), c.METH_NOARGS, "get_payload_as_utf8_text($self, /)\n--\n\nThe payload as str. Raises UnicodeDecodeError if it is not UTF-8."),
-    o.method("get_payload_as_ascii_text", viaTable("get_payload_as_ascii_text"), c.METH_NOARGS, "get_payload_as_ascii_text($self, /)\n--\n\nThe payload as str. Raises UnicodeDecodeError if it is not ASCII."),
-    o.method("get_payload_as_memoryview", viaTable("get_payload_as_memoryview"), c.METH_NOARGS, "get_payload_as_memoryview($self, /)\n--\n\nThe payload without a copy, read-only. While the view lives it keeps\nthe whole receive chunk (up to 256 KiB, or the frame's size) alive."),
-    o.method("get_close_code", closeCode, c.METH_NOARGS, "get_close_code($self, /)\n--\n\nThe close code of a CLOSE frame (RFC 6455 7.4): a WSCloseCode, an int for\ncodes 3000 to 4999, NO_INFO if there is none. ValueError for other frames."),
-    o.method("get_close_message", viaTable("get_close_message"), c.METH_NOARGS, "get_close_message($self, /)\n--\n\nThe reason of a CLOSE frame as bytes, None if it has no payload."),
-    o.method("get_close_reason", viaTable("get_close_reason"), c.METH_NOARGS, "get_close_reason($self, /)\n--\n\nThe reason of a CLOSE frame as str, None if it has no payload."),
+    o.method("get_payload_as_bytes", viaTable("get_payload_as_bytes"), c.METH_NOARGS, doc.get_payload_as_bytes),
+    o.method("get_payload_as_utf8_text", viaTable("get_payload_as_utf8_text"), c.METH_NOARGS, doc.get_payload_as_utf8_text),
+    o.method("get_payload_as_ascii_text", viaTable("get_payload_as_ascii_text"), c.METH_NOARGS, doc.get_payload_as_ascii_text),
+    o.method("get_payload_as_memoryview", viaTable("get_payload_as_memoryview"), c.METH_NOARGS, doc.get_payload_as_memoryview),
+    o.method("get_close_code", closeCode, c.METH_NOARGS, doc.get_close_code),
+    o.method("get_close_message", viaTable("get_close_message"), c.METH_NOARGS, doc.get_close_message),
+    o.method("get_close_reason", viaTable("get_close_reason"), c.METH_NOARGS, doc.get_close_reason),
     .{},
 };
 
 const getset = [_]c.PyGetSetDef{
-    .{ .name = "msg_type", .get = @ptrCast(&getMsgType), .doc = "WSMsgType of the frame (RFC 6455 5.2, opcode)." },
-    .{ .name = "fin", .get = @ptrCast(&getFlag("fin")), .doc = "Whether this is the last frame of its message." },
-    .{ .name = "rsv1", .get = @ptrCast(&getFlag("rsv1")), .doc = "First reserved bit." },
-    .{ .name = "rsv2", .get = @ptrCast(&getFlag("rsv2")), .doc = "Second reserved bit." },
-    .{ .name = "rsv3", .get = @ptrCast(&getFlag("rsv3")), .doc = "Third reserved bit." },
-    .{ .name = "last_in_buffer", .get = @ptrCast(&getFlag("last_in_buffer")), .doc = "Whether no other whole frame stands behind this one in the receiving buffer." },
-    .{ .name = "tail_size", .get = @ptrCast(&getSize("tail_size")), .doc = "Bytes in the receiving buffer behind this frame." },
-    .{ .name = "payload_size", .get = @ptrCast(&getSize("payload_size")), .doc = "Bytes of payload." },
+    .{ .name = "msg_type", .get = @ptrCast(&getMsgType), .doc = doc.msg_type },
+    .{ .name = "fin", .get = @ptrCast(&getFlag("fin")), .doc = doc.fin },
+    .{ .name = "rsv1", .get = @ptrCast(&getFlag("rsv1")), .doc = doc.rsv1 },
+    .{ .name = "rsv2", .get = @ptrCast(&getFlag("rsv2")), .doc = doc.rsv2 },
+    .{ .name = "rsv3", .get = @ptrCast(&getFlag("rsv3")), .doc = doc.rsv3 },
+    .{ .name = "last_in_buffer", .get = @ptrCast(&getFlag("last_in_buffer")), .doc = doc.last_in_buffer },
+    .{ .name = "tail_size", .get = @ptrCast(&getSize("tail_size")), .doc = doc.tail_size },
+    .{ .name = "payload_size", .get = @ptrCast(&getSize("payload_size")), .doc = doc.payload_size },
     .{},
 };
 
-const doc =
-    \\A received frame (RFC 6455 5.2), passed to WSListener.on_ws_frame.
-    \\
-    \\The payload stands in the receiving buffer. A frame may be kept after the
-    \\callback: it then keeps its buffer alive, so copy the payload with
-    \\get_payload_as_bytes() instead where many small frames are kept for long.
-;
-
 const slots = [_]c.PyType_Slot{
-    o.slot(c.Py_tp_doc, doc),
+    o.slot(c.Py_tp_doc, doc.class),
     o.slot(c.Py_tp_dealloc, &dealloc),
     o.slot(c.Py_tp_methods, &methods),
     o.slot(c.Py_tp_getset, &getset),

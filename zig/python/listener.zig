@@ -4,6 +4,7 @@
 const core = @import("core");
 const c = @import("capi.zig");
 const o = @import("object.zig");
+const doc = @import("listener_doc.zig");
 const errors = @import("errors.zig");
 const WSFrame = @import("frame.zig").WSFrame;
 const WSTransport = @import("transport.zig").WSTransport;
@@ -148,13 +149,13 @@ fn dealloc(self: *WSListener) callconv(.c) void {
 }
 
 const methods = [_]c.PyMethodDef{
-    o.method("on_ws_connected", ignoreArguments("on_ws_connected", 1), c.METH_FASTCALL, "on_ws_connected($self, transport, /)\n--\n\nCalled once the opening handshake is done and frames can be sent.\n\nIf it raises, CLOSE(INTERNAL_ERROR) is sent and the connection ends."),
-    o.method("on_ws_frame", ignoreArguments("on_ws_frame", 2), c.METH_FASTCALL, "on_ws_frame($self, transport, frame, /)\n--\n\nCalled with each frame received, in order.\n\nIf it raises and disconnect_on_exception is set, CLOSE(INTERNAL_ERROR) is sent and the\nconnection ends; a WSProtocolError chooses code and reason."),
-    o.method("on_ws_disconnected", ignoreArguments("on_ws_disconnected", 1), c.METH_FASTCALL, "on_ws_disconnected($self, transport, /)\n--\n\nCalled once when the connection is gone."),
-    o.method("send_user_specific_ping", defaultPing, c.METH_O, "send_user_specific_ping($self, transport, /)\n--\n\nCalled when auto-ping wants a ping sent; by default transport.send_ping()."),
-    o.method("is_user_specific_pong", defaultIsPong, c.METH_O, "is_user_specific_pong($self, frame, /)\n--\n\nWhether a frame answers the ping; by default whether it is a PONG."),
-    o.method("pause_writing", defaultFlowControl, c.METH_NOARGS, "pause_writing($self, /)\n--\n\nCalled when more than the high-water mark of bytes wait to be sent; by default a warning is logged."),
-    o.method("resume_writing", defaultFlowControl, c.METH_NOARGS, "resume_writing($self, /)\n--\n\nCalled when the bytes that wait have fallen below the low-water mark; by default a warning is logged."),
+    o.method("on_ws_connected", ignoreArguments("on_ws_connected", 1), c.METH_FASTCALL, doc.on_ws_connected),
+    o.method("on_ws_frame", ignoreArguments("on_ws_frame", 2), c.METH_FASTCALL, doc.on_ws_frame),
+    o.method("on_ws_disconnected", ignoreArguments("on_ws_disconnected", 1), c.METH_FASTCALL, doc.on_ws_disconnected),
+    o.method("send_user_specific_ping", defaultPing, c.METH_O, doc.send_user_specific_ping),
+    o.method("is_user_specific_pong", defaultIsPong, c.METH_O, doc.is_user_specific_pong),
+    o.method("pause_writing", defaultFlowControl, c.METH_NOARGS, doc.pause_writing),
+    o.method("resume_writing", defaultFlowControl, c.METH_NOARGS, doc.resume_writing),
     .{},
 };
 
@@ -164,7 +165,7 @@ const members = [_]c.PyMemberDef{
 };
 
 const slots = [_]c.PyType_Slot{
-    o.slot(c.Py_tp_doc, "Handler of one connection's events. Derive from it and override what you need."),
+    o.slot(c.Py_tp_doc, doc.class),
     o.slot(c.Py_tp_new, &new),
     o.slot(c.Py_tp_dealloc, &dealloc),
     o.slot(c.Py_tp_methods, &methods),
