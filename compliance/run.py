@@ -173,7 +173,7 @@ def summarize(runs: list[Run], kosoku: str) -> str:
         "# Autobahn cases",
         "",
         "The cases without compression (1 to 7, 9, 10) against the frame echoes of",
-        "[endpoints.py](endpoints.py), `strict=True`. Written by `python compliance/run.py`.",
+        "`endpoints.py`, `strict=True`. Written by `python compliance/run.py`.",
         "",
         ", ".join(versions(kosoku)),
         "",

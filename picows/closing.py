@@ -70,7 +70,7 @@ class WSDisconnectCause(enum.Enum):
     LISTENER_ERROR = "listener_error"
     #: The peer ended the connection without a CLOSE.
     EOF = "eof"
-    #: The connection broke: reset by the peer, no route, a TLS error.
+    #: The connection broke (reset by the peer, no route, a TLS error).
     RESET = "reset"
 
 

@@ -64,8 +64,8 @@ async def ws_connect(
     """Open a WebSocket connection (RFC 6455, 4.1).
 
     Args:
-        ws_listener_factory: returns the WSListener; called without arguments, or with
-            `(WSUpgradeRequest, WSUpgradeResponse)` if it takes two.
+        ws_listener_factory: returns the WSListener; called without arguments, or with a
+            WSUpgradeRequest and a WSUpgradeResponse if it takes two.
         url: ws:// or wss://, with credentials for Basic authentication if need be.
         ssl_context: for wss; None for `ssl.create_default_context()`.
         disconnect_on_exception: whether an exception of `on_ws_frame` ends the connection.
@@ -115,7 +115,8 @@ async def ws_connect(
         WSProxyError: the proxy did not open a tunnel.
         TimeoutError: the handshake took too long.
         OSError: there is no connection, or TLS failed.
-        TypeError, ValueError: arguments that cannot be used; the text says what to do.
+        TypeError: an argument of the wrong kind.
+        ValueError: an argument that cannot be used.
     """
     for name in _OWN_ARGUMENTS:
         if name in kwargs:

@@ -90,11 +90,12 @@ async def ws_create_server(
             instead of host and port, as in `ws_create_server(factory, path="/run/feed.sock")`.
 
     Returns:
-        The server, listening. Closing it ends no connection: each has its own transport.
+        The server, listening. To close it ends no connection.
 
     Raises:
         OSError: the address cannot be listened at.
-        TypeError, ValueError: arguments that cannot be used; the text says what to do.
+        TypeError: an argument of the wrong kind.
+        ValueError: an argument that cannot be used.
     """
     loop = asyncio.get_running_loop()
     make_endpoint = endpoint_maker(loop, resolve_logger(logger_name, "server"), locals())

@@ -42,7 +42,7 @@ class WSParsedURL:
     scheme: str
     """In lower case."""
     is_secure: bool
-    """True for wss (and for an https proxy): the connection is TLS."""
+    """Whether the connection is TLS, as it is for wss (and to an https proxy)."""
     netloc: str = field(repr=False)
     """User information, host and port as they were given; a request needs `host_header`."""
     host: str
@@ -60,7 +60,7 @@ class WSParsedURL:
 
     @property
     def resource_name(self) -> str:
-        """What the request line asks for (RFC 6455, 3): path, `/` if empty, and query. ASCII."""
+        """Path (`/` if empty) and query, as in the request line (RFC 6455, 3). ASCII."""
         path = self.path or "/"
         return f"{path}?{self.query}" if self.query else path
 
@@ -73,7 +73,7 @@ class WSParsedURL:
 
     @property
     def host_header(self) -> str:
-        """Value of `Host` (RFC 9110, 7.2): host, and port unless it is the scheme's own. ASCII."""
+        """Host, and port unless it is the scheme's own, as in `Host` (RFC 9110, 7.2). ASCII."""
         host = self.host
         if ":" in host:
             # A zone means something on this machine only (RFC 6874, 4).

@@ -136,8 +136,8 @@ pub const notify_user_specific_pong_received =
 ;
 
 pub const underlying_transport =
-    \\The asyncio transport underneath: buffer limits, extra info. It is not for sending,
-    \\and protocols are not for changing.
+    \\The asyncio transport underneath, for buffer limits and extra info. It is not for
+    \\sending, and its protocol is not for changing.
 ;
 
 pub const request = "The opening handshake's request; None on a server until it has come.";
