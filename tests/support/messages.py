@@ -63,9 +63,13 @@ _ZIG_OPERAND = rf"(?:{_ZIG_STRING}|@?[\w.]+(?:\([^()]*\))?)"
 _ZIG_TEXT = re.compile(rf"{_ZIG_OPERAND}(?:\s*\+\+\s*{_ZIG_OPERAND})+|{_ZIG_STRING}")
 
 
+def _is_doc(line: str) -> bool:
+    return any(mark in line for mark in (".doc =", "o.method(", "Py_tp_doc"))
+
+
 def _zig(path: Path) -> set[str]:
     lines = [re.sub(r"^\s*(//|\\\\).*|\s//.*$", "", line) for line in path.read_text().split("\n")]
-    code = "\n".join(line for line in lines if ".doc =" not in line and "o.method(" not in line)
+    code = "\n".join(line for line in lines if not _is_doc(line))
     code = re.split(r'(?m)^test "', code)[0]
     found = set()
     for match in _ZIG_TEXT.finditer(code):
