@@ -109,13 +109,10 @@ def test_changelog_begins_with_this_version(root, setup_py):
 
 def test_the_build_and_the_tests_use_one_compiler(root):
     project = tomllib.loads((root / "pyproject.toml").read_text())
-    pins = [
-        requirement
-        for requirement in project["build-system"]["requires"]
-        + project["project"]["optional-dependencies"]["test"]
-        if requirement.startswith("ziglang")
-    ]
-    assert len(pins) == 2 and len(set(pins)) == 1
+    lists = [project["build-system"]["requires"]]
+    lists += [project["project"]["optional-dependencies"][name] for name in ("test", "bench")]
+    pins = [name for names in lists for name in names if name.startswith("ziglang")]
+    assert len(pins) == 3 and len(set(pins)) == 1
 
 
 def test_platforms_of_modules_are_known(root, setup_py):
