@@ -111,12 +111,17 @@ def main() -> None:
     if options.read:
         labels, results = load(options.read)
         print(table_head(labels), *(table_row(each, labels) for each in results), sep="\n")
+    elif options.peer and not shutil.which(options.peer):
+        sys.exit(f"{options.peer} is no interpreter: --make-venv makes one")
     elif not sys.platform.startswith("linux"):
         sys.exit("the other end of every measurement is a C program that needs Linux")
     else:
         with tempfile.TemporaryDirectory() as folder:
             lab = Lab(Path(folder), options.seconds, options.scale)
-            labels, results = run(options, lab)
+            try:
+                labels, results = run(options, lab)
+            except FailedError as error:
+                sys.exit(str(error))
     if options.plot:
         from .plot import plot
 

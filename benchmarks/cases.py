@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .lab import Lab
+from .process import FailedError
 from .subjects import Subject
 
 Figures = dict[str, float]
@@ -40,8 +41,14 @@ def growth_of(name: str) -> tuple[str, int] | None:
 def figures_of(result: Figures) -> Figures:
     """Echoes, frames or handshakes a second, and the CPU time of one in the measured process."""
     count = max(result["count"], 1)
-    figures = {"rate": result["count"] / result["seconds"], "cpu_us": result["cpu"] * 1e6 / count}
-    return figures | {name: result[name] for name in result if name.startswith("p")}
+    return {"rate": result["count"] / result["seconds"], "cpu_us": result["cpu"] * 1e6 / count}
+
+
+def latency_of(result: Figures) -> Figures:
+    """What a client that timed each echo says: percentiles in microseconds."""
+    if "p50_us" not in result:
+        raise FailedError("no two echoes came in the time: --seconds has to be more")
+    return {name: result[name] for name in ("p50_us", "p99_us", "p999_us")}
 
 
 def client_echo(size: int, *, tls: bool = False, timed: bool = False) -> Measure:
@@ -57,8 +64,8 @@ def client_echo(size: int, *, tls: bool = False, timed: bool = False) -> Measure
         count = max(3, int(lab.seconds * 5e8 / size))
         go = lab.go if size < MIB else f"go 0 {count}"
         with server, lab.measured(subject, "client", port=server.port, **options) as client:
-            result = figures_of(client.ask(go, lab.seconds_max))
-        return {name: result[name] for name in result if name[0] == "p"} if timed else result
+            result = client.ask(go, lab.seconds_max)
+        return latency_of(result) if timed else figures_of(result)
 
     return measure
 
@@ -105,8 +112,7 @@ def server_echo(connections: int, *, timed: bool = False) -> Measure:
                 before = server.ask("mark")
                 result = client.ask(lab.go, lab.seconds_max)
                 result["cpu"] = server.ask("mark")["cpu"] - before["cpu"]
-        figures = figures_of(result)
-        return {name: figures[name] for name in figures if name[0] == "p"} if timed else figures
+        return latency_of(result) if timed else figures_of(result)
 
     return measure
 

@@ -23,13 +23,8 @@ from .subjects import Subject
 class Watcher:
     """A program that others are put behind, and that writes to a file what it has counted."""
 
-    program: str
-    arguments: Callable[[Path], list[str]]
+    command: Callable[[Path], list[str]]
     read: Callable[[str], Counter[str]]
-
-    def command(self, output: Path) -> list[str]:
-        # Python's own allocator would hide from valgrind what is allocated.
-        return ["env", "PYTHONMALLOC=malloc", self.program, *self.arguments(output)]
 
 
 def _instructions(text: str) -> Counter[str]:
@@ -59,12 +54,16 @@ def _calls(text: str) -> Counter[str]:
 
 
 CALLGRIND = Watcher(
-    "valgrind", lambda out: ["--tool=callgrind", f"--callgrind-out-file={out}", "-q"], _instructions
+    lambda output: ["valgrind", "--tool=callgrind", f"--callgrind-out-file={output}", "-q"],
+    _instructions,
 )
+# Python's own allocator would hide from valgrind what is allocated.
+MALLOC = ["env", "PYTHONMALLOC=malloc"]
 MEMCHECK = Watcher(
-    "valgrind", lambda out: [f"--log-file={out}", "--undef-value-errors=no"], _allocations
+    lambda output: [*MALLOC, "valgrind", f"--log-file={output}", "--undef-value-errors=no"],
+    _allocations,
 )
-STRACE = Watcher("strace", lambda out: ["-f", "-c", "-o", str(out)], _calls)
+STRACE = Watcher(lambda output: ["strace", "-f", "-c", "-o", str(output)], _calls)
 
 Work = Callable[[Lab, Subject, str, int, list[str]], None]
 """Runs a subject behind a command for so many frames."""
@@ -78,7 +77,7 @@ def client_work(work: str) -> Work:
             lab.partner("server") as server,
             lab.measured(subject, "client", wrap, port=server.port, **options) as client,
         ):
-            client.ask(f"go 0 {count}", 300)
+            client.ask(f"go 0 {count}", 600)
 
     return run
 
@@ -92,8 +91,8 @@ def server_work(work: str) -> Work:
             lab.measured(subject, "server", wrap, work=work, loop=loop) as server,
             lab.partner("client", port=server.port, **options) as client,
         ):
-            client.ask(f"go 0 {count}", 300)
-            while work == "sink" and server.ask("mark")["count"] < count:
+            client.ask(f"go 0 {count}", 600)
+            while work == "sink" and server.ask("mark", 600)["count"] < count:
                 time.sleep(0.05)
 
     return run

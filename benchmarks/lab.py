@@ -56,15 +56,19 @@ class Lab:
     ) -> Process:
         """A driver on its core, perhaps inside of another program that watches it."""
         command = [*(wrap or []), *subject.command(role, **options)]
-        return Process(command, self.core, subject.environment)
+        return Process(command, self.core, subject.environment, 600 if wrap else 60)
+
+    def _partner_core(self, apart: bool) -> int | None:
+        """The same core for cost, another one for latency."""
+        return self.other_core if apart else self.core
 
     def partner(self, role: str, apart: bool = False, **options: object) -> Process:
-        """The C program at the other end: on the same core for cost, apart for latency."""
-        return Process(self.c.command(role, **options), self.other_core if apart else self.core)
+        """The C program at the other end."""
+        return Process(self.c.command(role, **options), self._partner_core(apart))
 
     def tls_partner(self, role: str, argument: int, apart: bool = False) -> Process:
         command = [sys.executable, tls.__file__, role, str(self.folder), str(argument)]
-        return Process(command, self.other_core if apart else self.core)
+        return Process(command, self._partner_core(apart))
 
     def tls_option(self, wanted: bool) -> str:
         return str(self.folder) if wanted else ""

@@ -12,7 +12,7 @@ from types import TracebackType
 
 
 class FailedError(Exception):
-    """A program of ours ended or fell silent; the text says which, and what it wrote to stderr."""
+    """A program of ours ended, fell silent or came to nothing; the text says which."""
 
 
 class Process:
@@ -107,7 +107,7 @@ class Process:
         assert process.stdin and process.stdout
         process.stdin.close()
         try:
-            process.wait(30 if kind is None else 1)
+            process.wait(60 if kind is None else 1)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
