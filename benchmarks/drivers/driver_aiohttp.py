@@ -55,14 +55,18 @@ async def receive(socket: Any, run: Run, burst: int) -> None:
 async def handshakes(
     session: aiohttp.ClientSession, options: Options, settings: dict[str, Any]
 ) -> dict[str, float]:
+    async def one() -> None:
+        socket = await session.ws_connect(options.url, **settings)
+        # There is no public way to abort, so the closing handshake is in its figure.
+        await socket.close()
+
+    await one()  # the first one imports what has been put off
     run = begin()
 
     async def one_after_the_other() -> None:
         while not run.over:
-            socket = await session.ws_connect(options.url, **settings)
+            await one()
             run.count += 1
-            # There is no public way to abort, so the closing handshake is in its figure.
-            await socket.close()
 
     tasks = [asyncio.create_task(one_after_the_other()) for _ in range(options.connections)]
     result = await run.result()

@@ -110,14 +110,18 @@ async def callbacks(transport: WSTransport, listener: KeepOne) -> dict[str, floa
 
 
 async def handshakes(options: Options, settings: dict[str, Any]) -> dict[str, float]:
+    async def one() -> None:
+        transport, _ = await ws_connect(Quiet, options.url, **settings)
+        transport.disconnect(False)
+        await transport.wait_disconnected()
+
+    await one()  # the first one imports what has been put off
     run = begin()
 
     async def one_after_the_other() -> None:
         while not run.over:
-            transport, _ = await ws_connect(Quiet, options.url, **settings)
+            await one()
             run.count += 1
-            transport.disconnect(False)
-            await transport.wait_disconnected()
 
     tasks = [asyncio.create_task(one_after_the_other()) for _ in range(options.connections)]
     result = await run.result()
