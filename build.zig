@@ -4,8 +4,12 @@
 //!     zig build test                  tests of the core and of the kernels
 //!     zig build test --fuzz=200K      the same targets fuzzed; read the output, a crash still exits 0
 //!     zig build native                the extension for this machine, in zig-out/picows/
+//!     zig build lib -Doptimize=safe   header, libpicows.a, shared library, pkg-config file, in zig-out/
+//!
+//! As a package it has two modules: `picows`, which is zig/core, and `picows_cpu`, which finds the best masking kernel.
 
 const std = @import("std");
+const version = @import("zig/version.zig").version;
 
 const ModuleRow = struct {
     name: []const u8,
@@ -13,6 +17,7 @@ const ModuleRow = struct {
     deps: []const []const u8,
     cpu: ?[]const u8 = null,
     arch: ?[]const u8 = null,
+    package: ?[]const u8 = null,
 };
 
 pub fn build(b: *std.Build) void {
@@ -58,6 +63,40 @@ pub fn build(b: *std.Build) void {
         .dylib_symlinks = false,
     });
     b.step("native", "Compile the extension for this machine").dependOn(&install.step);
+    addLibrary(b, modules);
+}
+
+/// What `python setup.py library` makes too, but for the extension.
+fn addLibrary(b: *std.Build, modules: std.StringHashMap(*std.Build.Module)) void {
+    const step = b.step("lib", "Make the library for C: header, libpicows.a, shared library");
+    const module = modules.get("c_abi").?;
+    module.pic = true;
+    // Probing the stack is a function of Zig's runtime library, which is left out below.
+    var all = modules.valueIterator();
+    while (all.next()) |one| one.*.stack_check = false;
+    for ([_]std.builtin.LinkMode{ .static, .dynamic }) |linkage| {
+        const library = b.addLibrary(.{
+            .name = "picows",
+            .linkage = linkage,
+            .root_module = module,
+            .version = std.SemanticVersion.parse(version) catch unreachable,
+            .use_llvm = true, // Zig's own x86-64 backend writes past the end of short vectors
+        });
+        // memcpy is that of the program's libc.
+        library.bundle_compiler_rt = false;
+        library.linker_allow_shlib_undefined = true;
+        step.dependOn(&b.addInstallArtifact(library, .{}).step);
+    }
+    const headers = b.addInstallDirectory(.{
+        .source_dir = b.path("picows/include"),
+        .install_dir = .header,
+        .install_subdir = "",
+    });
+    step.dependOn(&headers.step);
+    const template = @embedFile("zig/c_abi/picows.pc.in");
+    const pkg_config = std.mem.replaceOwned(u8, b.graph.arena, template, "@version@", version) catch @panic("OOM");
+    const file = b.addWriteFiles().add("picows.pc", pkg_config);
+    step.dependOn(&b.addInstallFileWithDir(file, .lib, "pkgconfig/picows.pc").step);
 }
 
 fn addModules(
@@ -78,11 +117,14 @@ fn addModules(
                 std.debug.panic("zig/modules.json: no CPU {s}", .{name});
             query.cpu_model = .{ .explicit = model };
         }
-        modules.put(row.name, b.createModule(.{
+        const options: std.Build.Module.CreateOptions = .{
             .root_source_file = b.path(row.root),
             .target = b.resolveTargetQuery(query),
             .optimize = optimize,
-        })) catch @panic("OOM");
+        };
+        // Those with a name for packages are seen by builds that depend on this one.
+        const module = if (row.package) |name| b.addModule(name, options) else b.createModule(options);
+        modules.put(row.name, module) catch @panic("OOM");
     }
     for (rows) |row| {
         const module = modules.get(row.name) orelse continue;

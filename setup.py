@@ -9,12 +9,14 @@ import json
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
+from typing import ClassVar
 
-from setuptools import Extension, setup
+from setuptools import Command, Extension, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 
@@ -130,6 +132,85 @@ def native_command(system: str, arch: str, output: Path, mode: str = "release") 
     return command
 
 
+# Shared libraries of the codec: file, name that a linker looks for, arguments. {} is the major
+# version: programs ask for the one that they were linked with.
+SHARED = {
+    "gnu": ("libpicows.so.{}", "libpicows.so", [*NO_ZIG_RUNTIME, "-fsoname=libpicows.so.{}"]),
+    "musl": ("libpicows.so.{}", "libpicows.so", [*NO_ZIG_RUNTIME, "-fsoname=libpicows.so.{}"]),
+    "macos": (
+        "libpicows.{}.dylib",
+        "libpicows.dylib",
+        [*NO_ZIG_RUNTIME, "-lc", "-install_name", "@rpath/libpicows.{}.dylib"],
+    ),
+    "windows": ("picows.dll", None, []),
+}
+
+
+def library_commands(system: str, arch: str, folder: Path) -> list[list[str]]:
+    """The commands that make the libraries for programs in C and Zig, in `folder`.
+
+    libpicows.a and the shared library are the codec; they need no Python, and on Linux no certain
+    libc: memcpy and memset are all that they want. libpicows_native.a is the extension, for
+    programs that have a CPython in them.
+    """
+    target = SYSTEMS[system][0].format(arch)
+    commands = []
+    for module, name in (("c_abi", "picows"), ("native", "picows_native")):
+        file = str(folder / f"{name}.o")
+        args = [*cache_args(), *NO_ZIG_RUNTIME, "-fPIC", f"-femit-bin={file}"]
+        args += ["-lc"] if name == "picows_native" and system != "windows" else []
+        args += module_args(module, target, MODES["release"])
+        commands.append([*ZIG, "build-obj", *args])
+        # `zig build-lib` would put the path of its cache into the archive.
+        commands.append([*ZIG, "ar", "rcsD", str(folder / f"lib{name}.a"), file])
+    major = version().partition(".")[0]
+    file, _, args = SHARED[system]
+    args = ["-fallow-shlib-undefined", *(arg.format(major) for arg in args)]
+    args += [f"-femit-bin={folder / file.format(major)}", *cache_args()]
+    args += module_args("c_abi", target, MODES["release"])
+    commands.append([*ZIG, "build-lib", "-dynamic", "--name", "picows", *args])
+    return commands
+
+
+def make_library(system: str, arch: str, prefix: Path) -> None:
+    """Puts include/ and lib/ below `prefix`, as `zig build lib` does."""
+    lib, include = prefix / "lib", prefix / "include"
+    shutil.rmtree(lib, ignore_errors=True)
+    (lib / "pkgconfig").mkdir(parents=True)
+    include.mkdir(exist_ok=True)
+    for command in library_commands(system, arch, lib):
+        subprocess.run(command, check=True)
+    for made in lib.glob("*.o"):
+        made.unlink()
+    file, link, _ = SHARED[system]
+    if link:
+        (lib / link).symlink_to(file.format(version().partition(".")[0]))
+    for header in (ROOT / "picows/include").glob("*.h"):
+        shutil.copy(header, include)
+    text = (ROOT / "zig/c_abi/picows.pc.in").read_text()
+    (lib / "pkgconfig/picows.pc").write_text(text.replace("@version@", version()))
+
+
+class BuildLibrary(Command):
+    description = "make the library for programs in C: header, libpicows.a, shared library"
+    user_options: ClassVar = [
+        ("prefix=", None, "where to put include/ and lib/ (default: build/library)"),
+        ("system=", None, f"one of {', '.join(SYSTEMS)} (default: this one)"),
+        ("arch=", None, f"one of {', '.join(ARCHS)} (default: this one)"),
+    ]
+
+    def initialize_options(self) -> None:
+        self.prefix = "build/library"
+        self.system, self.arch = host()
+
+    def finalize_options(self) -> None:
+        if self.system not in SYSTEMS or self.arch not in ARCHS:
+            raise SystemExit(f"picows is not built for {self.system} on {self.arch}")
+
+    def run(self) -> None:
+        make_library(self.system, ARCHS[self.arch], Path(self.prefix).resolve())
+
+
 class ZigBuildExt(build_ext):
     def get_ext_filename(self, fullname: str) -> str:
         return os.path.join(*fullname.split(".")[:-1], SYSTEMS[host()[0]][2])
@@ -158,6 +239,10 @@ if __name__ == "__main__":
     setup(
         version=version(),
         ext_modules=[Extension("picows._native", sources=[], py_limited_api=True)],
-        cmdclass={"build_ext": ZigBuildExt, "bdist_wheel": Abi3Wheel},
+        cmdclass={
+            "build_ext": ZigBuildExt,
+            "bdist_wheel": Abi3Wheel,
+            "library": BuildLibrary,
+        },
         options={"bdist_wheel": {"py_limited_api": "cp311"}},
     )

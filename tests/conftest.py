@@ -1,10 +1,14 @@
 """Fixtures of all tests. Those that compile use the arguments that the build uses: setup.py's."""
 
+import ctypes
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from support import codec
 
 pytest_plugins = ["pytester"]
 
@@ -23,3 +27,19 @@ def setup_py() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def library() -> Path:
+    """Where `python setup.py library` has put header and libraries for C."""
+    command = [sys.executable, "setup.py", "-q", "library"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return ROOT / "build/library"
+
+
+@pytest.fixture(scope="session")
+def lib(library: Path, setup_py: ModuleType) -> ctypes.CDLL:
+    """The shared library, for calls from Python."""
+    major = setup_py.version().partition(".")[0]
+    return codec.load(library / "lib" / setup_py.SHARED[setup_py.host()[0]][0].format(major))

@@ -33,7 +33,7 @@ def test_core_has_no_state(root):
 
 
 def test_only_the_binding_knows_python(root):
-    for folder in ("core", "cpu"):
+    for folder in ("core", "cpu", "c_abi"):
         for path in (root / "zig" / folder).glob("*.zig"):
             found = re.search(r"\b_?Py[A-Z_]\w*|@?\bextern (fn|var)\b|@extern\b", code(path))
             assert found is None, f"{folder}/{path.name}: {found[0]}"
@@ -85,7 +85,14 @@ def test_sub_packages_are_installed(root):
 
 def test_files_are_short(root):
     paths = [root / "setup.py", root / "build.zig"]
-    for folder, pattern in (("zig", "*.zig"), ("picows", "*.py*"), ("tests", "*.py")):
+    paths += (root / "examples").rglob("*.c")
+    for folder, pattern in (
+        ("zig", "*.zig"),
+        ("examples", "*.zig"),
+        ("examples", "*.py"),
+        ("picows", "*.py*"),
+        ("tests", "*.py"),
+    ):
         paths += [path for path in (root / folder).rglob(pattern) if path.suffix != ".pyc"]
     lines = {str(path.relative_to(root)): len(path.read_text().splitlines()) for path in paths}
     too_long = {name: count for name, count in lines.items() if count > LINES_MAX}
@@ -100,6 +107,21 @@ def test_version_lives_once(root, setup_py):
     quoted = re.compile(rf"(?<![\d.]){re.escape(version)}(?![\d.])")
     found = [str(path.relative_to(root)) for path in paths if quoted.search(path.read_text())]
     assert found == ["zig/version.zig"]
+    # Zig reads the version of a package before it runs anything, so this one is a copy.
+    copy = re.search(r'\.version = "(.+?)"', (root / "build.zig.zon").read_text())
+    assert copy and copy[1] == version
+
+
+def test_the_zig_package_asks_for_the_compiler_of_the_build(root):
+    wanted = re.search(r'\.minimum_zig_version = "(.+?)"', (root / "build.zig.zon").read_text())
+    project = tomllib.loads((root / "pyproject.toml").read_text())
+    assert wanted and f"ziglang=={wanted[1]}" in project["build-system"]["requires"]
+
+
+def test_the_example_in_c_is_short(root):
+    """Less than 200 lines are promised."""
+    text = (root / "examples/embedding/echo_server.c").read_text()
+    assert len(text.splitlines()) < 200
 
 
 def test_changelog_begins_with_this_version(root, setup_py):

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 COMMANDS = {
-    "zig fmt": ["ziglang", "fmt", "--check", "build.zig", "zig"],
+    "zig fmt": ["ziglang", "fmt", "--check", "build.zig", "zig", "examples"],
     "ruff check": ["ruff", "check", "."],
     "ruff format": ["ruff", "format", "--check", "."],
     "mypy": ["mypy"],  # strict, on picows/: pyproject.toml

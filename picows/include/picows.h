@@ -1,0 +1,415 @@
+/* picows: the WebSocket protocol (RFC 6455) without sockets, for C and C++.
+ *
+ * Bytes come in, frames go out, and the other way round. The library reads no socket, asks no clock,
+ * draws no random number and allocates nothing. Link with libpicows.a, or with libpicows.so.
+ *
+ * Results. Functions return a picows_result unless they say otherwise. A negative one means that the
+ * caller is wrong: a null pointer where one is needed, a number that means nothing, memory that was not
+ * set up. Then nothing was done but to clear the struct or size that tells the outcome. A null pointer
+ * with a size of 0 is an empty piece of memory and welcome.
+ *
+ * Memory. All of it is the caller's, before, during and after a call; there is nothing to free. A
+ * struct is plain data: it may live anywhere, be moved with memcpy and be forgotten at any time. The
+ * library keeps no pointer between two calls. Pointers that it gives back point into bytes that the
+ * call was given, and are valid as long as these stay there unchanged; where it is otherwise, the
+ * function says so. Unless a function allows it, the pieces of memory of one call do not overlap.
+ *
+ * Threads. Every function may be called in any thread at any time. A struct that a call may write to is
+ * in use by one call at a time; what threads share they have to guard. There is no state beside the
+ * structs, but for the choice of code for this CPU, which is made once and is atomic.
+ *
+ * Faults. What a peer sends can make a call return PICOWS_FAILURE, never more. A mistake of the library
+ * itself that its safety checks find ends the process: a line on stderr, then SIGABRT.
+ *
+ * Growth. Structs of options begin with their size, which is how later versions tell what an older
+ * program filled in; every other struct keeps its size. Zero what is reserved, and all that you do not
+ * use. Numbers never change their meaning; later versions may have more of them.
+ */
+#ifndef PICOWS_H
+#define PICOWS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Define PICOWS_SHARED before including this file to use the DLL on Windows. */
+#if defined(_WIN32) && defined(PICOWS_SHARED)
+#define PICOWS_API __declspec(dllimport)
+#else
+#define PICOWS_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What a call came to. */
+typedef int32_t picows_result;
+enum {
+    PICOWS_OK = 0,
+    PICOWS_NEED_MORE = 1,     /* what was given is right, and not all of it */
+    PICOWS_FAILURE = 2,       /* the peer broke the protocol: a picows_failure says how */
+    PICOWS_BAD_ARGUMENT = -1, /* the caller is wrong */
+    PICOWS_NO_ROOM = -2       /* the memory to write to is too small */
+};
+
+/* How a peer broke the protocol. Fields of this type are PICOWS_FAILURE_NONE unless a call returned
+ * PICOWS_FAILURE. */
+typedef int32_t picows_failure;
+enum {
+    PICOWS_FAILURE_NONE = 0,
+
+    /* frames: RFC 6455 5, 7.4, 8.1 */
+    PICOWS_FAILURE_UNKNOWN_OPCODE = 1,
+    PICOWS_FAILURE_RESERVED_BITS = 2,
+    PICOWS_FAILURE_FRAGMENTED_CONTROL = 3,
+    PICOWS_FAILURE_OVERSIZED_CONTROL = 4,
+    PICOWS_FAILURE_UNMASKED_FRAME = 5, /* to a server */
+    PICOWS_FAILURE_MASKED_FRAME = 6,   /* to a client */
+    PICOWS_FAILURE_NON_MINIMAL_LENGTH = 7,
+    PICOWS_FAILURE_LENGTH_OVER_63_BITS = 8,
+    PICOWS_FAILURE_FRAME_TOO_BIG = 9,
+    PICOWS_FAILURE_CLOSE_PAYLOAD_OF_ONE_BYTE = 10,
+    PICOWS_FAILURE_CLOSE_CODE_NOT_ALLOWED = 11,
+    PICOWS_FAILURE_CLOSE_REASON_NOT_UTF8 = 12,
+    PICOWS_FAILURE_UNEXPECTED_CONTINUATION = 13,
+    PICOWS_FAILURE_UNFINISHED_MESSAGE = 14,
+    PICOWS_FAILURE_TEXT_NOT_UTF8 = 15,
+
+    /* HTTP heads: RFC 9112 */
+    PICOWS_FAILURE_HEAD_TOO_LARGE = 101,
+    PICOWS_FAILURE_HEAD_TOO_MANY_FIELDS = 102,
+    PICOWS_FAILURE_HEAD_BAD_LINE_ENDING = 103,
+    PICOWS_FAILURE_HEAD_BAD_START_LINE = 104,
+    PICOWS_FAILURE_HEAD_OBS_FOLD = 105,
+    PICOWS_FAILURE_HEAD_BAD_FIELD_NAME = 106,
+    PICOWS_FAILURE_HEAD_BAD_FIELD_VALUE = 107,
+
+    /* requests: RFC 6455 4.2.1. From PICOWS_FAILURE_REQUEST_UPGRADE on the request is a good GET of
+     * HTTP/1.1, but none for a WebSocket. */
+    PICOWS_FAILURE_REQUEST_LINE = 200,
+    PICOWS_FAILURE_REQUEST_HTTP_VERSION = 201,
+    PICOWS_FAILURE_REQUEST_METHOD = 202,
+    PICOWS_FAILURE_REQUEST_HOST = 203,
+    PICOWS_FAILURE_REQUEST_HAS_BODY = 204,
+    PICOWS_FAILURE_REQUEST_UPGRADE = 205,
+    PICOWS_FAILURE_REQUEST_CONNECTION = 206,
+    PICOWS_FAILURE_REQUEST_VERSION = 207,
+    PICOWS_FAILURE_REQUEST_KEY = 208,
+
+    /* answers: RFC 6455 4.1 */
+    PICOWS_FAILURE_RESPONSE_STATUS = 301,
+    PICOWS_FAILURE_RESPONSE_UPGRADE = 302,
+    PICOWS_FAILURE_RESPONSE_CONNECTION = 303,
+    PICOWS_FAILURE_RESPONSE_ACCEPT = 304,
+    PICOWS_FAILURE_RESPONSE_HAS_BODY = 305
+};
+
+/* What a frame is: RFC 6455 5.2. */
+enum {
+    PICOWS_OPCODE_CONTINUATION = 0x0,
+    PICOWS_OPCODE_TEXT = 0x1,
+    PICOWS_OPCODE_BINARY = 0x2,
+    PICOWS_OPCODE_CLOSE = 0x8,
+    PICOWS_OPCODE_PING = 0x9,
+    PICOWS_OPCODE_PONG = 0xA
+};
+
+/* Flags of a frame, to be or-ed: RFC 6455 5.2. */
+enum {
+    PICOWS_FLAG_RSV3 = 0x1,
+    PICOWS_FLAG_RSV2 = 0x2,
+    PICOWS_FLAG_RSV1 = 0x4,
+    PICOWS_FLAG_FIN = 0x8 /* the last frame of its message */
+};
+
+/* Whose side we are. A client masks what it sends, a server does not: RFC 6455 5.1. */
+enum {
+    PICOWS_ROLE_CLIENT = 0,
+    PICOWS_ROLE_SERVER = 1
+};
+
+/* Why a connection is closed: RFC 6455 7.4.1, and the IANA registry. 3000 to 4999 are yours. */
+enum {
+    PICOWS_CLOSE_NO_INFO = 0, /* no code: a CLOSE frame without payload */
+    PICOWS_CLOSE_OK = 1000,
+    PICOWS_CLOSE_GOING_AWAY = 1001,
+    PICOWS_CLOSE_PROTOCOL_ERROR = 1002,
+    PICOWS_CLOSE_UNSUPPORTED_DATA = 1003,
+    PICOWS_CLOSE_ABNORMAL_CLOSURE = 1006, /* never sent */
+    PICOWS_CLOSE_INVALID_TEXT = 1007,
+    PICOWS_CLOSE_POLICY_VIOLATION = 1008,
+    PICOWS_CLOSE_MESSAGE_TOO_BIG = 1009,
+    PICOWS_CLOSE_MANDATORY_EXTENSION = 1010,
+    PICOWS_CLOSE_INTERNAL_ERROR = 1011,
+    PICOWS_CLOSE_SERVICE_RESTART = 1012,
+    PICOWS_CLOSE_TRY_AGAIN_LATER = 1013,
+    PICOWS_CLOSE_BAD_GATEWAY = 1014
+};
+
+#define PICOWS_HEADER_SIZE_MAX 14           /* of a frame */
+#define PICOWS_CONTROL_PAYLOAD_SIZE_MAX 125 /* of CLOSE, PING and PONG */
+#define PICOWS_CLOSE_REASON_SIZE_MAX 123
+#define PICOWS_HEAD_SIZE_MAX 16384 /* of a request or an answer, up to the blank line */
+#define PICOWS_FIELD_COUNT_MAX 128
+#define PICOWS_NONCE_SIZE 16
+#define PICOWS_KEY_SIZE 25    /* 24 characters and a NUL */
+#define PICOWS_ACCEPT_SIZE 29 /* 28 characters and a NUL */
+#define PICOWS_SEED_SIZE 32
+
+/* The version, as "1.2.3". Static. */
+PICOWS_API const char *picows_version(void);
+
+/* A failure in words, without a full stop; those of frames fit into the reason of a CLOSE. Static. NULL
+ * for numbers that are no failure. */
+PICOWS_API const char *picows_failure_message(picows_failure failure);
+
+/* What to close with after a failure of frames: RFC 6455 7.4.1. 0 for other failures. */
+PICOWS_API uint16_t picows_failure_close_code(picows_failure failure);
+
+/* The HTTP status that answers a failure of a head or of a request: 400 or 426. 0 for other failures. */
+PICOWS_API uint16_t picows_failure_http_status(picows_failure failure);
+
+/* Masks or unmasks: RFC 6455 5.3. dst[i] becomes src[i] ^ key[(offset + i) % 4], for `size` bytes; an
+ * offset continues a payload that comes in pieces. `dst` is `src`, or overlaps no byte of it. */
+PICOWS_API picows_result picows_mask(uint8_t *dst, const uint8_t *src, size_t size,
+                                     const uint8_t key[4], size_t offset);
+
+/* ---- The header of a frame, for those who do without the parser ---- */
+
+typedef struct picows_header {
+    uint64_t payload_size;
+    size_t size;            /* of the header; after PICOWS_NEED_MORE: how much of it is wanted in all */
+    picows_failure failure;
+    uint8_t opcode;         /* PICOWS_OPCODE_*, or a reserved one */
+    uint8_t flags;          /* PICOWS_FLAG_* */
+    uint8_t is_masked;      /* 0 or 1 */
+    uint8_t reserved;
+    uint8_t masking_key[4]; /* if is_masked */
+} picows_header;
+
+/* Reads the header at the start of `bytes`, whatever follows it. Refuses lengths that are not in their
+ * shortest form or have more than 63 bits, and leaves all else to the caller. */
+PICOWS_API picows_result picows_header_decode(const uint8_t *bytes, size_t bytes_size,
+                                              picows_header *header);
+
+/* Writes a header to the start of `buffer`; PICOWS_HEADER_SIZE_MAX is room for any. `*size` becomes the
+ * number of bytes written. `header->size` and `header->failure` are not looked at. */
+PICOWS_API picows_result picows_header_encode(const picows_header *header, uint8_t *buffer,
+                                              size_t buffer_size, size_t *size);
+
+/* ---- Receiving ---- */
+
+/* Private. `picows_parser_init` sets it up. */
+typedef struct picows_parser {
+    uint64_t private_[16];
+} picows_parser;
+
+typedef struct picows_parser_options {
+    size_t size;               /* sizeof(picows_parser_options) */
+    uint64_t payload_size_max; /* of one frame; larger ones are PICOWS_FAILURE_FRAME_TOO_BIG */
+    uint8_t role;              /* PICOWS_ROLE_*: ours */
+    uint8_t strict;            /* 1: refuse reserved bits, fragments out of order, TEXT not in UTF-8 */
+    uint8_t reserved[6];
+} picows_parser_options;
+
+typedef struct picows_frame {
+    uint8_t *payload; /* unmasked, inside the bytes that were given */
+    size_t payload_size;
+    size_t size;      /* of the frame; after PICOWS_NEED_MORE: how many bytes are wanted in all */
+    picows_failure failure;
+    uint8_t opcode;   /* PICOWS_OPCODE_* */
+    uint8_t flags;    /* PICOWS_FLAG_* */
+    uint8_t reserved[2];
+} picows_frame;
+
+/* Makes `parser` ready for the first frame of a connection. `options` are not needed any more when the
+ * call returns. */
+PICOWS_API picows_result picows_parser_init(picows_parser *parser,
+                                            const picows_parser_options *options);
+
+/* Looks at the frame at the start of `bytes`, and at nothing behind it.
+ *
+ * PICOWS_OK: `frame` is all there. The next call begins `frame->size` bytes further.
+ * PICOWS_NEED_MORE: give the same bytes again, with more behind them. They may have moved; they may not
+ *     have changed, because the payload is unmasked in place as it arrives. `frame->size` is the size of
+ *     the whole frame once its header is complete, until then that of the header. It is a peer's word,
+ *     if one within payload_size_max: read that much if you like, but do not reserve it.
+ * PICOWS_FAILURE: `frame->failure` says why. It is final: every later call says the same. Frames in front
+ *     of the wrong one have been handed out before.
+ * PICOWS_BAD_ARGUMENT: also for a parser that was never set up, and for fewer bytes than the last call
+ *     was given when it wanted more.
+ *
+ * Fragments are frames of their own; PICOWS_FLAG_FIN says where a message ends. The payload of a CLOSE
+ * is checked: picows_close_decode reads it. */
+PICOWS_API picows_result picows_parser_next(picows_parser *parser, uint8_t *bytes, size_t bytes_size,
+                                            picows_frame *frame);
+
+/* ---- Sending ----
+ *
+ * A client gives a fresh masking key for every frame (picows_keys_next), a server gives NULL. Refused as
+ * PICOWS_BAD_ARGUMENT: reserved opcodes, control frames in fragments or of more than 125 bytes. */
+
+/* The size of a frame, header included. 0 if a size_t cannot hold it. */
+PICOWS_API size_t picows_frame_size(size_t payload_size, int is_masked);
+
+/* Writes a frame to the start of `buffer`. The payload is masked while it is copied. `*size` becomes the
+ * size of the frame. */
+PICOWS_API picows_result picows_frame_write(uint8_t *buffer, size_t buffer_size, uint8_t opcode,
+                                            uint8_t flags, const uint8_t *payload,
+                                            size_t payload_size, const uint8_t *key, size_t *size);
+
+/* Makes a frame around a payload that stays where it is, `payload_offset` bytes behind `buffer`. The
+ * header goes into the bytes right before it, so the offset is at least PICOWS_HEADER_SIZE_MAX, or
+ * exactly the size that the header will have. The payload is masked in place. `*frame_offset` becomes
+ * where the frame starts; it ends where the payload does. */
+PICOWS_API picows_result picows_frame_wrap(uint8_t *buffer, size_t payload_offset,
+                                           size_t payload_size, uint8_t opcode, uint8_t flags,
+                                           const uint8_t *key, size_t *frame_offset);
+
+/* ---- UTF-8, RFC 3629 ---- */
+
+/* Begins as zeros. */
+typedef struct picows_utf8 {
+    uint8_t state;
+} picows_utf8;
+
+/* Goes on with a text that comes in pieces, cut anywhere. PICOWS_OK: the text may end here.
+ * PICOWS_NEED_MORE: the last character is incomplete. PICOWS_FAILURE: a byte was wrong, and no later
+ * call will say otherwise. */
+PICOWS_API picows_result picows_utf8_feed(picows_utf8 *validator, const uint8_t *bytes,
+                                          size_t bytes_size);
+
+/* ---- The payload of a CLOSE frame, RFC 6455 5.5.1 and 7.4 ---- */
+
+typedef struct picows_close {
+    const uint8_t *reason; /* UTF-8, inside the payload, no NUL behind it */
+    size_t reason_size;
+    picows_failure failure;
+    uint16_t code;         /* PICOWS_CLOSE_NO_INFO if the payload is empty */
+    uint8_t reserved[2];
+} picows_close;
+
+PICOWS_API picows_result picows_close_decode(const uint8_t *payload, size_t payload_size,
+                                             picows_close *close);
+
+/* Writes a payload to the start of `buffer`; PICOWS_CONTROL_PAYLOAD_SIZE_MAX is room for any. Refused as
+ * PICOWS_BAD_ARGUMENT: codes that may not be sent, a reason without a code, or not in UTF-8, or of more
+ * than PICOWS_CLOSE_REASON_SIZE_MAX bytes. `reason` may lie in `buffer`. */
+PICOWS_API picows_result picows_close_encode(uint16_t code, const uint8_t *reason,
+                                             size_t reason_size, uint8_t *buffer,
+                                             size_t buffer_size, size_t *size);
+
+/* ---- Masking keys, RFC 6455 5.3 and 10.3 ---- */
+
+/* Private, and secret. `picows_keys_init` sets it up. */
+typedef struct picows_keys {
+    uint64_t private_[136];
+} picows_keys;
+
+/* Starts a stream of keys that nobody can predict, if nobody can predict the seed: take it from
+ * getrandom() or the like, for every stream a new one. Start anew after fork(), or two processes send
+ * the same keys. */
+PICOWS_API picows_result picows_keys_init(picows_keys *keys, const uint8_t seed[PICOWS_SEED_SIZE]);
+
+PICOWS_API picows_result picows_keys_next(picows_keys *keys, uint8_t key[4]);
+
+/* ---- HTTP heads, RFC 9112 ---- */
+
+/* Not followed by a NUL; a size says where it ends. */
+typedef struct picows_field {
+    const uint8_t *name;
+    size_t name_size;
+    const uint8_t *value; /* without the whitespace around it */
+    size_t value_size;
+} picows_field;
+
+/* Begins as zeros, for every head. */
+typedef struct picows_head_reader {
+    size_t scanned;
+} picows_head_reader;
+
+/* Four KiB on a 64-bit machine. All pointers are into the bytes that the head was read from. */
+typedef struct picows_head {
+    const uint8_t *start_line;
+    size_t start_line_size;
+    size_t size; /* of the head: what stands behind it in the bytes are frames already */
+    size_t field_count;
+    picows_failure failure;
+    uint8_t reserved[4];
+    picows_field fields[PICOWS_FIELD_COUNT_MAX];
+} picows_head;
+
+/* Reads a request or an answer up to its blank line: at most PICOWS_HEAD_SIZE_MAX bytes with
+ * PICOWS_FIELD_COUNT_MAX fields. After PICOWS_NEED_MORE give the same bytes again, moved or not, with more
+ * behind them. */
+PICOWS_API picows_result picows_head_read(picows_head_reader *reader, const uint8_t *bytes,
+                                          size_t bytes_size, picows_head *head);
+
+/* The first field of this name, in any case; NULL if there is none. It is part of `head`. */
+PICOWS_API const picows_field *picows_head_find(const picows_head *head, const char *name);
+
+/* 1 if the token is in the comma-separated lists of the fields of this name, in any case; else 0. */
+PICOWS_API int picows_head_has_token(const picows_head *head, const char *name, const char *token);
+
+/* ---- The opening handshake, RFC 6455 4 ---- */
+
+/* The value of Sec-WebSocket-Accept that belongs to a Sec-WebSocket-Key. */
+PICOWS_API picows_result picows_accept_key(const char *key, size_t key_size,
+                                           char accept[PICOWS_ACCEPT_SIZE]);
+
+/* The value of Sec-WebSocket-Key. The nonce is random, for every connection a new one. */
+PICOWS_API picows_result picows_key_encode(const uint8_t nonce[PICOWS_NONCE_SIZE],
+                                           char key[PICOWS_KEY_SIZE]);
+
+typedef struct picows_request {
+    const uint8_t *target; /* like "/chat?room=1"; NULL unless the request is a good GET of HTTP/1.1 */
+    size_t target_size;
+    picows_failure failure;
+    char accept[PICOWS_ACCEPT_SIZE]; /* for picows_response_write */
+    uint8_t reserved[3];
+} picows_request;
+
+/* Server: is this a good request for a WebSocket? */
+PICOWS_API picows_result picows_request_check(const picows_head *head, picows_request *request);
+
+/* Server: writes the 101 answer that accepts, with fields of your own (a subprotocol, cookies) behind the
+ * usual ones. Refused as PICOWS_BAD_ARGUMENT: names and values that may not be sent. `*size` becomes the
+ * size of the answer. */
+PICOWS_API picows_result picows_response_write(const char *accept, const picows_field *fields,
+                                               size_t field_count, uint8_t *buffer,
+                                               size_t buffer_size, size_t *size);
+
+/* Server: writes the whole answer to a failure of a head or of a request; 256 bytes are room for any. End
+ * the connection after it. */
+PICOWS_API picows_result picows_refusal_write(picows_failure failure, uint8_t *buffer,
+                                              size_t buffer_size, size_t *size);
+
+typedef struct picows_request_options {
+    size_t size;        /* sizeof(picows_request_options) */
+    const char *host;   /* the Host header: "example.com" or "example.com:8080" */
+    const char *target; /* like "/chat?room=1" */
+    const char *key;    /* from picows_key_encode */
+    const picows_field *fields; /* more headers, or NULL */
+    size_t field_count;
+} picows_request_options;
+
+/* Client: writes an upgrade request. Refused as PICOWS_BAD_ARGUMENT: what may not be sent, such as a line
+ * break in a value. `*size` becomes the size of the request. */
+PICOWS_API picows_result picows_request_write(const picows_request_options *options,
+                                              uint8_t *buffer, size_t buffer_size, size_t *size);
+
+/* Client: does this answer accept the request that had this key? PICOWS_FAILURE: `*failure` says why not.
+ * Extensions and subprotocols in the answer are left to the caller, who knows what was asked for. */
+PICOWS_API picows_result picows_response_check(const picows_head *head, const char *key,
+                                               size_t key_size, picows_failure *failure);
+
+#ifdef __cplusplus
+}
+#endif
+
+/* WSFrame, WSTransport and WSListener for extensions of CPython, if Python.h was included before. */
+#ifdef Py_PYTHON_H
+#include "picows_cpython.h"
+#endif
+
+#endif /* PICOWS_H */

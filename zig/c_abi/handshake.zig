@@ -1,0 +1,242 @@
+//! The opening handshake for C, and masking keys: the parts of picows.h with text in it, and with secrets.
+
+const std = @import("std");
+const core = @import("core");
+const failures = @import("failures.zig");
+const types = @import("types.zig");
+const Result = types.Result;
+const slice = types.slice;
+
+pub fn keysInit(keys: ?*types.Keys, seed: ?*const [core.KeyStream.seed_size]u8) callconv(.c) Result {
+    const out = keys orelse return .bad_argument;
+    out.init(.init((seed orelse return .bad_argument).*));
+    return .ok;
+}
+
+pub fn keysNext(keys: ?*types.Keys, key: ?*[4]u8) callconv(.c) Result {
+    const out = key orelse return .bad_argument;
+    const stream = (keys orelse return .bad_argument).get() orelse return .bad_argument;
+    out.* = stream.next();
+    return .ok;
+}
+
+pub fn keyEncode(nonce: ?*const [types.nonce_size]u8, key: ?*[types.key_size]u8) callconv(.c) Result {
+    const out = key orelse return .bad_argument;
+    out.* = core.handshake.encodeKey((nonce orelse return .bad_argument).*) ++ "\x00".*;
+    return .ok;
+}
+
+pub fn acceptKey(key: ?[*]const u8, key_size: usize, accept: ?*[types.accept_size]u8) callconv(.c) Result {
+    const out = accept orelse return .bad_argument;
+    const in = slice(key, key_size) orelse return .bad_argument;
+    out.* = core.handshake.acceptKey(in) ++ "\x00".*;
+    return .ok;
+}
+
+pub fn headRead(reader: ?*types.HeadReader, bytes: ?[*]const u8, size: usize, head: ?*types.Head) callconv(.c) Result {
+    const out = head orelse return .bad_argument;
+    clear(out);
+    const state = reader orelse return .bad_argument;
+    const in = slice(bytes, size) orelse return .bad_argument;
+    if (in.len < state.scanned) return .bad_argument;
+    var core_reader: core.http.HeadReader = .{ .scanned = state.scanned };
+    var fields: [core.http.field_count_max]core.http.Field = undefined;
+    const result = core_reader.next(in, &fields);
+    state.scanned = core_reader.scanned;
+    switch (result) {
+        .need_more => return .need_more,
+        .failure => |failure| {
+            out.failure = failures.Failure.of(failure);
+            return .failure;
+        },
+        .head => |found| {
+            out.start_line = found.start_line.ptr;
+            out.start_line_size = found.start_line.len;
+            out.size = found.size;
+            out.field_count = found.fields.len;
+            for (found.fields, out.fields[0..found.fields.len]) |field, *copy| copy.* = .{
+                .name = field.name.ptr,
+                .name_size = field.name.len,
+                .value = field.value.ptr,
+                .value_size = field.value.len,
+            };
+            return .ok;
+        },
+    }
+}
+
+/// All but the fields, of which `field_count` says that there are none.
+fn clear(head: *types.Head) void {
+    head.start_line = null;
+    head.start_line_size = 0;
+    head.size = 0;
+    head.field_count = 0;
+    head.failure = 0;
+    head.reserved = @splat(0);
+}
+
+pub fn headFind(head: ?*const types.Head, name: ?[*:0]const u8) callconv(.c) ?*const types.Field {
+    const in = head orelse return null;
+    const wanted = std.mem.span(name orelse return null);
+    if (in.field_count > in.fields.len) return null;
+    for (in.fields[0..in.field_count]) |*field| {
+        const found = slice(field.name, field.name_size) orelse return null;
+        if (std.ascii.eqlIgnoreCase(found, wanted)) return field;
+    }
+    return null;
+}
+
+pub fn headHasToken(head: ?*const types.Head, name: ?[*:0]const u8, token: ?[*:0]const u8) callconv(.c) c_int {
+    var fields: [core.http.field_count_max]core.http.Field = undefined;
+    const in = inside(head, &fields) orelse return 0;
+    const wanted = name orelse return 0;
+    return @intFromBool(in.hasToken(std.mem.span(wanted), std.mem.span(token orelse return 0)));
+}
+
+/// The core's view of a head that C has kept.
+fn inside(head: ?*const types.Head, fields: *[core.http.field_count_max]core.http.Field) ?core.http.Head {
+    const in = head orelse return null;
+    if (in.field_count > in.fields.len) return null;
+    for (in.fields[0..in.field_count], fields[0..in.field_count]) |field, *copy| copy.* = .{
+        .name = slice(field.name, field.name_size) orelse return null,
+        .value = slice(field.value, field.value_size) orelse return null,
+    };
+    return .{
+        .start_line = (in.start_line orelse return null)[0..in.start_line_size],
+        .fields = fields[0..in.field_count],
+        .size = in.size,
+    };
+}
+
+pub fn requestCheck(head: ?*const types.Head, request: ?*types.Request) callconv(.c) Result {
+    const out = request orelse return .bad_argument;
+    out.* = std.mem.zeroes(types.Request);
+    var fields: [core.http.field_count_max]core.http.Field = undefined;
+    const in = inside(head, &fields) orelse return .bad_argument;
+    const line = core.http.parseRequestLine(in.start_line) orelse {
+        out.failure = @backingInt(failures.Failure.request_line);
+        return .failure;
+    };
+    if (core.handshake.checkHttp(line, in)) |failure| {
+        out.failure = failures.Failure.of(failure);
+        return .failure;
+    }
+    out.target = line.target.ptr;
+    out.target_size = line.target.len;
+    switch (core.handshake.checkUpgrade(in)) {
+        .failure => |failure| {
+            out.failure = failures.Failure.of(failure);
+            return .failure;
+        },
+        .accept => |accept| {
+            out.accept = accept ++ "\x00".*;
+            return .ok;
+        },
+    }
+}
+
+pub fn responseCheck(
+    head: ?*const types.Head,
+    key: ?[*]const u8,
+    key_size: usize,
+    failure: ?*i32,
+) callconv(.c) Result {
+    const out = failure orelse return .bad_argument;
+    out.* = 0;
+    var fields: [core.http.field_count_max]core.http.Field = undefined;
+    const in = inside(head, &fields) orelse return .bad_argument;
+    const sent = slice(key, key_size) orelse return .bad_argument;
+    const found = core.handshake.checkResponse(in, &core.handshake.acceptKey(sent)) orelse return .ok;
+    out.* = failures.Failure.of(found);
+    return .failure;
+}
+
+pub fn requestWrite(options: ?*const types.RequestOptions, buffer: ?[*]u8, buffer_size: usize, size: ?*usize) callconv(.c) Result {
+    const written = size orelse return .bad_argument;
+    written.* = 0;
+    const in = options orelse return .bad_argument;
+    if (in.size < @sizeOf(types.RequestOptions)) return .bad_argument;
+    const target = std.mem.span(in.target orelse return .bad_argument);
+    const host = std.mem.span(in.host orelse return .bad_argument);
+    const key = std.mem.span(in.key orelse return .bad_argument);
+    if (!core.handshake.isRequestTarget(target) or key.len != types.key_size - 1) return .bad_argument;
+    if (host.len == 0 or !core.handshake.isFieldValue(host) or !core.handshake.isFieldValue(key)) return .bad_argument;
+
+    var out: Writer = .init(slice(buffer, buffer_size) orelse return .bad_argument);
+    out.add(&.{ "GET ", target, " HTTP/1.1\r\nHost: ", host, "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" });
+    out.add(&.{ "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ", key, "\r\n" });
+    if (!out.addFields(in.fields, in.field_count)) return .bad_argument;
+    return out.finish(written);
+}
+
+pub fn responseWrite(
+    accept: ?[*:0]const u8,
+    fields: ?[*]const types.Field,
+    field_count: usize,
+    buffer: ?[*]u8,
+    buffer_size: usize,
+    size: ?*usize,
+) callconv(.c) Result {
+    const written = size orelse return .bad_argument;
+    written.* = 0;
+    const value = std.mem.span(accept orelse return .bad_argument);
+    if (value.len != types.accept_size - 1 or !core.handshake.isFieldValue(value)) return .bad_argument;
+    var plain: [256]u8 = undefined;
+    const answer = core.handshake.responseSwitching(value[0 .. types.accept_size - 1], &plain);
+    var out: Writer = .init(slice(buffer, buffer_size) orelse return .bad_argument);
+    out.add(&.{answer[0 .. answer.len - "\r\n".len]}); // up to the blank line
+    if (!out.addFields(fields, field_count)) return .bad_argument;
+    return out.finish(written);
+}
+
+pub fn refusalWrite(failure: i32, buffer: ?[*]u8, buffer_size: usize, size: ?*usize) callconv(.c) Result {
+    const written = size orelse return .bad_argument;
+    written.* = 0;
+    const line = switch (failures.status(failure)) {
+        400 => "HTTP/1.1 400 Bad Request\r\n",
+        // RFC 6455 4.4: the answer names the version that would be understood.
+        426 => "HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
+        else => return .bad_argument,
+    };
+    var out: Writer = .init(slice(buffer, buffer_size) orelse return .bad_argument);
+    out.add(&.{ line, "Connection: close\r\nContent-Length: 0\r\n" });
+    return out.finish(written);
+}
+
+/// Puts a head together as far as there is room, and counts on.
+const Writer = struct {
+    out: []u8,
+    size: usize = 0,
+
+    fn init(out: []u8) Writer {
+        return .{ .out = out };
+    }
+
+    fn add(self: *Writer, parts: []const []const u8) void {
+        for (parts) |part| {
+            if (self.size <= self.out.len and part.len <= self.out.len - self.size) {
+                @memcpy(self.out[self.size..][0..part.len], part);
+            }
+            self.size += part.len;
+        }
+    }
+
+    /// False if one of the fields may not go onto the wire: RFC 9110 5.1, 5.5.
+    fn addFields(self: *Writer, fields: ?[*]const types.Field, count: usize) bool {
+        if (count == 0) return true;
+        for ((fields orelse return false)[0..count]) |field| {
+            const name = slice(field.name, field.name_size) orelse return false;
+            const value = slice(field.value, field.value_size) orelse return false;
+            if (!core.handshake.isFieldName(name) or !core.handshake.isFieldValue(value)) return false;
+            self.add(&.{ name, ": ", value, "\r\n" });
+        }
+        return true;
+    }
+
+    fn finish(self: *Writer, written: *usize) Result {
+        self.add(&.{"\r\n"});
+        if (self.size > self.out.len) return .no_room;
+        written.* = self.size;
+        return .ok;
+    }
+};

@@ -1,0 +1,163 @@
+//! The structs and codes that picows.h declares too, in the same order. header_check.zig has a C compiler compare the two.
+//!
+//! Codes that come in from C are plain integers here: a value that an enum does not have must be an error result and not
+//! undefined behaviour.
+
+const std = @import("std");
+const core = @import("core");
+
+/// Negative: the caller is wrong, and nothing was done. Positive: what the peer sent is incomplete or wrong.
+pub const Result = enum(i32) {
+    ok = 0,
+    need_more = 1,
+    failure = 2,
+    bad_argument = -1,
+    no_room = -2,
+};
+
+pub const Role = enum(u8) { client = 0, server = 1 };
+
+pub const Flag = enum(u8) {
+    rsv3 = bits(.{ .rsv3 = true }),
+    rsv2 = bits(.{ .rsv2 = true }),
+    rsv1 = bits(.{ .rsv1 = true }),
+    fin = bits(.{ .fin = true }),
+
+    fn bits(flags: core.Flags) u8 {
+        return @as(u4, @bitCast(flags));
+    }
+};
+
+/// Sizes with a name. Text that is written for C has a NUL behind it, which counts.
+pub const constants = .{
+    .PICOWS_HEADER_SIZE_MAX = core.header_size_max,
+    .PICOWS_CONTROL_PAYLOAD_SIZE_MAX = core.control_payload_size_max,
+    .PICOWS_CLOSE_REASON_SIZE_MAX = core.close.reason_size_max,
+    .PICOWS_HEAD_SIZE_MAX = core.http.head_size_max,
+    .PICOWS_FIELD_COUNT_MAX = core.http.field_count_max,
+    .PICOWS_NONCE_SIZE = nonce_size,
+    .PICOWS_KEY_SIZE = key_size,
+    .PICOWS_ACCEPT_SIZE = accept_size,
+    .PICOWS_SEED_SIZE = core.KeyStream.seed_size,
+};
+pub const nonce_size = 16;
+pub const key_size = 24 + 1;
+pub const accept_size = 28 + 1;
+
+pub const Header = extern struct {
+    payload_size: u64,
+    size: usize,
+    failure: i32,
+    opcode: u8,
+    flags: u8,
+    is_masked: u8,
+    reserved: u8,
+    masking_key: [4]u8,
+};
+
+pub const ParserOptions = extern struct {
+    size: usize,
+    payload_size_max: u64,
+    role: u8,
+    strict: u8,
+    reserved: [6]u8,
+};
+
+pub const Frame = extern struct {
+    payload: ?[*]u8,
+    payload_size: usize,
+    size: usize,
+    failure: i32,
+    opcode: u8,
+    flags: u8,
+    reserved: [2]u8,
+};
+
+pub const Utf8 = extern struct { state: u8 };
+
+pub const Close = extern struct {
+    reason: ?[*]const u8,
+    reason_size: usize,
+    failure: i32,
+    code: u16,
+    reserved: [2]u8,
+};
+
+pub const Field = extern struct {
+    name: ?[*]const u8,
+    name_size: usize,
+    value: ?[*]const u8,
+    value_size: usize,
+};
+
+pub const HeadReader = extern struct { scanned: usize };
+
+pub const Head = extern struct {
+    start_line: ?[*]const u8,
+    start_line_size: usize,
+    size: usize,
+    field_count: usize,
+    failure: i32,
+    reserved: [4]u8,
+    fields: [core.http.field_count_max]Field,
+};
+
+pub const Request = extern struct {
+    target: ?[*]const u8,
+    target_size: usize,
+    failure: i32,
+    accept: [accept_size]u8,
+    reserved: [3]u8,
+};
+
+pub const RequestOptions = extern struct {
+    size: usize,
+    host: ?[*:0]const u8,
+    target: ?[*:0]const u8,
+    key: ?[*:0]const u8,
+    fields: ?[*]const Field,
+    field_count: usize,
+};
+
+/// What the caller lends memory for and does not look into: `Contents`, behind a word that tells memory which was set up
+/// from memory which was not. The size is part of the ABI and leaves room to grow.
+fn Handle(comptime Contents: type, comptime words: usize, comptime name: *const [8]u8) type {
+    return extern struct {
+        private: [words]u64,
+
+        const Self = @This();
+        const Inside = struct { tag: u64, contents: Contents };
+        const tag = std.mem.readInt(u64, name, .little);
+
+        comptime {
+            std.debug.assert(@sizeOf(Inside) <= @sizeOf(Self));
+            std.debug.assert(@alignOf(Inside) <= @alignOf(Self));
+        }
+
+        pub fn init(self: *Self, contents: Contents) void {
+            self.private = @splat(0);
+            const inside: *Inside = @ptrCast(&self.private);
+            inside.* = .{ .tag = tag, .contents = contents };
+        }
+
+        /// Null if `init` was never called on this memory.
+        pub fn get(self: *Self) ?*Contents {
+            const inside: *Inside = @ptrCast(&self.private);
+            return if (inside.tag == tag) &inside.contents else null;
+        }
+    };
+}
+
+pub const Parser = Handle(struct {
+    parser: core.Parser,
+    /// How many bytes the last call was given, if it wanted more: the next one gives at least as many.
+    given: usize = 0,
+}, 16, "picowsPa");
+
+pub const Keys = Handle(core.KeyStream, 136, "picowsKe");
+
+/// Memory from C, which has no slices. Null is nothing, if it is said to be of no size.
+pub fn slice(pointer: anytype, size: usize) ?(if (@typeInfo(@typeInfo(@TypeOf(pointer)).optional.child).pointer.attrs.@"const") []const u8 else []u8) {
+    if (pointer) |bytes| return bytes[0..size];
+    return if (size == 0) &.{} else null;
+}
