@@ -11,6 +11,21 @@ if TYPE_CHECKING:
     from ._native import WSCloseCode, WSTransport
 
 
+class CloseCodeBase(enum.IntEnum):
+    """What the compiled module derives WSCloseCode from."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> CloseCodeBase | None:
+        # Private codes (RFC 6455 7.4.2) have no names, and Cython makes a WSCloseCode of each code
+        # that it hands to Python: it may not fail on them.
+        if not isinstance(value, int) or not 3000 <= value <= 4999:
+            return None
+        member = int.__new__(cls, value)
+        member._name_ = f"PRIVATE_{value}"
+        member._value_ = value
+        return member
+
+
 class WSCloseInfo:
     """One CLOSE frame (RFC 6455 5.5.1)."""
 

@@ -103,6 +103,7 @@ pub const Py_mod_gil = 4;
 
 pub const Py_bf_getbuffer = 1;
 pub const Py_bf_releasebuffer = 2;
+pub const Py_tp_base = 48;
 pub const Py_tp_call = 50;
 pub const Py_tp_clear = 51;
 pub const Py_tp_dealloc = 52;

@@ -19,7 +19,7 @@ pub fn load(state: *State) Error!void {
     defer o.decref(int_enum);
     const enums = &state.enums;
     enums.WSMsgType = try make(int_enum, "WSMsgType", core.Opcode, doc.WSMsgType);
-    enums.WSCloseCode = try make(int_enum, "WSCloseCode", core.CloseCode, doc.WSCloseCode);
+    enums.WSCloseCode = try make(state.imports.CloseCodeBase, "WSCloseCode", core.CloseCode, doc.WSCloseCode);
     enums.WSAutoPingStrategy = try make(int_enum, "WSAutoPingStrategy", AutoPingStrategy, doc.WSAutoPingStrategy);
     inline for (comptime std.enums.values(core.Opcode)) |opcode| {
         enums.msg_types[@backingInt(opcode)] = try member(enums.WSMsgType, @tagName(opcode));
@@ -29,8 +29,8 @@ pub fn load(state: *State) Error!void {
     }
 }
 
-/// IntEnum(name, [(NAME, value), ...], module="picows"), with a docstring.
-fn make(int_enum: *Object, name: [:0]const u8, comptime Enum: type, docstring: []const u8) Error!*Object {
+/// base(name, [(NAME, value), ...], module="picows"), with an IntEnum without members as base, and a docstring.
+fn make(base: *Object, name: [:0]const u8, comptime Enum: type, docstring: []const u8) Error!*Object {
     const values = comptime std.enums.values(Enum);
     const members = try o.check(c.PyList_New(values.len));
     defer o.decref(members);
@@ -49,7 +49,7 @@ fn make(int_enum: *Object, name: [:0]const u8, comptime Enum: type, docstring: [
     const module = try o.text("picows");
     defer o.decref(module);
     try o.checkStatus(c.PyDict_SetItemString(keywords, "module", module));
-    const made = try o.check(c.PyObject_Call(int_enum, args, keywords));
+    const made = try o.check(c.PyObject_Call(base, args, keywords));
     errdefer o.decref(made);
     const docs = try o.text(docstring);
     defer o.decref(docs);

@@ -145,7 +145,22 @@ fn new(class: *c.PyTypeObject, _: ?*Object, _: ?*Object) callconv(.c) ?*Object {
 /// Its own, because CPython's would never end on a subclass that is statically allocated, as Cython's are.
 fn dealloc(self: *WSListener) callconv(.c) void {
     if (self.weakrefs != null) c.PyObject_ClearWeakRefs(&self.ob);
-    o.free(&self.ob);
+    const class = self.ob.ob_type;
+    const gives_class_back = !isGivenBackElsewhere(class);
+    o.freeMemory(&self.ob);
+    if (gives_class_back) o.decref(class);
+}
+
+/// Whether somebody else drops the dying instance's reference to its class: nobody counts one to a static class, and
+/// CPython's `subtype_dealloc`, through which an instance of a class written in Python dies, drops it itself if the first
+/// class below that has another destructor is static, as Cython's are.
+fn isGivenBackElsewhere(class: *c.PyTypeObject) bool {
+    if (!o.isHeapType(class)) return true;
+    const destructor = c.PyType_GetSlot(class, c.Py_tp_dealloc);
+    if (destructor == @as(?*const anyopaque, &dealloc)) return false;
+    var base = class;
+    while (c.PyType_GetSlot(base, c.Py_tp_dealloc) == destructor) base = @ptrCast(@alignCast(c.PyType_GetSlot(base, c.Py_tp_base).?));
+    return !o.isHeapType(base);
 }
 
 const methods = [_]c.PyMethodDef{

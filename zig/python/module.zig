@@ -34,7 +34,7 @@ const type_list = .{
     .{ "Protocol", @import("protocol.zig").spec, null },
     .{ "WSFrame", frame.spec, &frame.vtable },
     .{ "WSListener", listener.spec, &listener.vtable },
-    .{ "WSTransport", transport.spec, &transport.vtable },
+    .{ "WSTransport", transport.spec, &@import("transport_table.zig").vtable },
 } ++ if (socket.has_own_transport) .{
     .{ "Acceptor", @import("acceptor.zig").spec, null },
     .{ "Hub", @import("hub.zig").spec, null },

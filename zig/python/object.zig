@@ -126,13 +126,21 @@ pub fn allocate(comptime T: type, class: *Object) Error!*T {
     return @ptrCast(@alignCast(object));
 }
 
-/// Frees the memory of a dying instance and the reference to its class that instances of heap types hold. A class derived
-/// in Cython is no heap type and is not counted.
+/// Frees the memory of a dying instance and its reference to its class, which is one that nobody can derive from.
 pub fn free(object: *Object) void {
     const class = object.ob_type;
-    const tp_free: *const fn (*Object) callconv(.c) void = @ptrCast(@alignCast(c.PyType_GetSlot(class, c.Py_tp_free).?));
+    freeMemory(object);
+    decref(class);
+}
+
+/// Frees the memory of a dying instance alone.
+pub fn freeMemory(object: *Object) void {
+    const tp_free: *const fn (*Object) callconv(.c) void = @ptrCast(@alignCast(c.PyType_GetSlot(object.ob_type, c.Py_tp_free).?));
     tp_free(object);
-    if (c.PyType_GetFlags(class) & c.Py_TPFLAGS_HEAPTYPE != 0) decref(class);
+}
+
+pub fn isHeapType(class: *c.PyTypeObject) bool {
+    return c.PyType_GetFlags(class) & c.Py_TPFLAGS_HEAPTYPE != 0;
 }
 
 /// Visits one reference of an object for the garbage collector.

@@ -67,6 +67,7 @@ pub const Names = struct {
 /// Python classes and functions that the binding calls, with the module each comes from.
 pub const Imports = struct {
     CIMultiDict: *Object,
+    CloseCodeBase: *Object,
     TimeoutError: *Object,
     WSHandshakeError: *Object,
     WSInvalidHeaderError: *Object,
@@ -93,6 +94,7 @@ pub const Imports = struct {
     /// Where those come from that are not exceptions of the package.
     const sources = .{
         .CIMultiDict = "multidict",
+        .CloseCodeBase = "picows.closing",
         .TimeoutError = "builtins",
         .WSUpgradeRequest = "picows.handshake",
         .WSUpgradeResponse = "picows.handshake",

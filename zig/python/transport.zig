@@ -6,8 +6,8 @@ const c = @import("capi.zig");
 const o = @import("object.zig");
 const errors = @import("errors.zig");
 const interface = @import("transport_interface.zig");
-const send = @import("send.zig");
 const socket = @import("socket.zig");
+const table = @import("transport_table.zig");
 const Connection = @import("connection.zig").Connection;
 const Endpoint = @import("endpoint.zig").Endpoint;
 const State = @import("state.zig").State;
@@ -17,7 +17,7 @@ const Error = o.Error;
 
 pub const WSTransport = extern struct {
     ob: Object,
-    vtable: *const VTable,
+    vtable: *const table.VTable,
     // The fields from here to `is_disconnected` are public to native code, in the order of picows.pxd.
     underlying_transport: *Object,
     request: *Object,
@@ -30,18 +30,24 @@ pub const WSTransport = extern struct {
 
     state: *State,
     weakrefs: ?*Object,
+    /// The rest of the object, in memory of its own: Cython modules check the size of this struct when they are imported,
+    /// and are not to be compiled again whenever a private field changes.
+    private: *Connection,
 
-    /// The rest of the object stands right behind this struct.
-    pub fn connection(self: *WSTransport) *Connection {
-        const base: [*]u8 = @ptrCast(self);
-        return @ptrCast(@alignCast(base + connection_offset));
+    pub inline fn connection(self: *WSTransport) *Connection {
+        return self.private;
     }
 
     /// A transport over `underlying` (borrowed), in the thread that calls.
     pub fn create(endpoint: *Endpoint, underlying: *Object) Error!*WSTransport {
         const state = endpoint.state;
-        const self = try o.allocate(WSTransport, state.types.WSTransport);
-        self.vtable = &vtable;
+        const memory = try o.allocateBytes(@sizeOf(Connection));
+        const self = o.allocate(WSTransport, state.types.WSTransport) catch |err| {
+            o.freeBytes(memory);
+            return err;
+        };
+        self.private = @ptrCast(@alignCast(memory.ptr));
+        self.vtable = &table.vtable;
         self.state = state;
         self.underlying_transport = o.incref(underlying);
         self.request = o.incref(endpoint.request);
@@ -104,47 +110,6 @@ pub const WSTransport = extern struct {
     }
 };
 
-const connection_offset = std.mem.alignForward(usize, @sizeOf(WSTransport), @alignOf(Connection));
-
-/// C functions in the order of picows.pxd.
-pub const VTable = extern struct {
-    send_reuse_external_buffer: *const fn (*WSTransport, c_int, [*]u8, c.Py_ssize_t, ?*const FrameOptions) callconv(.c) c_int = sendReuseExternalBuffer,
-};
-pub const vtable: VTable = .{};
-
-/// Cython's struct of optional arguments: how many were given, then their values.
-pub const FrameOptions = extern struct {
-    count: c_int,
-    fin: c_int,
-    rsv1: c_int,
-    rsv2: c_int,
-    rsv3: c_int,
-
-    fn flags(self: ?*const FrameOptions) core.Flags {
-        var result: core.Flags = .{ .fin = true };
-        const given = self orelse return result;
-        if (given.count > 0) result.fin = given.fin != 0;
-        if (given.count > 1) result.rsv1 = given.rsv1 != 0;
-        if (given.count > 2) result.rsv2 = given.rsv2 != 0;
-        if (given.count > 3) result.rsv3 = given.rsv3 != 0;
-        return result;
-    }
-};
-
-/// Returns 0, or -1 with an exception set.
-fn sendReuseExternalBuffer(self: *WSTransport, msg_type: c_int, payload: [*]u8, size: c.Py_ssize_t, options: ?*const FrameOptions) callconv(.c) c_int {
-    sendReuseChecked(self, msg_type, payload, size, options) catch return -1;
-    return 0;
-}
-
-fn sendReuseChecked(self: *WSTransport, msg_type: c_int, payload: [*]u8, size: c.Py_ssize_t, options: ?*const FrameOptions) Error!void {
-    try self.checkThread("send_reuse_external_buffer");
-    if (size < 0) return errors.raise("ValueError", "msg_size is a number of bytes and not negative");
-    const flags = FrameOptions.flags(options);
-    const opcode = try send.dataOpcode(msg_type, @intCast(size), flags);
-    try send.reuse(self, opcode, flags, payload, @intCast(size));
-}
-
 const object_fields = .{ "underlying_transport", "request", "response", "close_handshake" };
 
 fn traverse(self: *WSTransport, proc: c.visitproc, arg: ?*anyopaque) callconv(.c) c_int {
@@ -194,6 +159,7 @@ fn dealloc(self: *WSTransport) callconv(.c) void {
     const connection = self.connection();
     connection.input.deinit(connection.endpoint.loop_state);
     o.decref(connection.endpoint);
+    o.freeBytes(std.mem.asBytes(connection));
     o.free(&self.ob);
 }
 
@@ -216,7 +182,7 @@ const slots = [_]c.PyType_Slot{
 pub fn spec() c.PyType_Spec {
     return .{
         .name = "picows.picows.WSTransport",
-        .basicsize = connection_offset + @sizeOf(Connection),
+        .basicsize = @sizeOf(WSTransport),
         .flags = c.Py_TPFLAGS_DEFAULT | c.Py_TPFLAGS_HAVE_GC | c.Py_TPFLAGS_DISALLOW_INSTANTIATION,
         .slots = &slots,
     };

@@ -4,11 +4,10 @@ const core = @import("core");
 const args = @import("args.zig");
 const c = @import("capi.zig");
 const o = @import("object.zig");
+const calls = @import("transport_calls.zig");
 const doc = @import("transport_doc.zig");
 const ending = @import("ending.zig");
-const errors = @import("errors.zig");
 const ping = @import("ping.zig");
-const send = @import("send.zig");
 const WSTransport = @import("transport.zig").WSTransport;
 const Object = o.Object;
 const Error = o.Error;
@@ -35,13 +34,11 @@ const send_signature: args.Signature = .{
 };
 
 fn sendMessage(self: *WSTransport, given: [*]const *Object, count: c.Py_ssize_t, keywords: ?*Object) Error!*Object {
-    try self.checkThread("send");
     const values = try args.parse(send_signature, given, count, keywords);
     const flags = try readFlags(values[2..6]);
     var message = try args.Message.read(values[1]);
     defer message.release();
-    const opcode = try send.dataOpcode(try readOpcode(values[0].?), message.data.len, flags);
-    try send.copy(self, opcode, flags, message.data);
+    try calls.send(self, try readOpcode(values[0].?), message.data, flags);
     return o.none();
 }
 
@@ -52,35 +49,26 @@ const bytearray_signature: args.Signature = .{
 };
 
 fn sendBytearray(self: *WSTransport, given: [*]const *Object, count: c.Py_ssize_t, keywords: ?*Object) Error!*Object {
-    try self.checkThread("send_reuse_external_bytearray");
     const values = try args.parse(bytearray_signature, given, count, keywords);
     const flags = try readFlags(values[3..7]);
     const offset = c.PyNumber_AsSsize_t(values[2].?, c.exception("OverflowError"));
     if (offset == -1 and c.PyErr_Occurred() != null) return error.Python;
-    if (offset < core.header_size_max) {
-        return errors.raise("ValueError", "msg_offset must leave at least 14 bytes in front of the message for the frame header");
-    }
     // The export keeps the memory where it is, whatever the event loop calls meanwhile.
     var view: c.Py_buffer = undefined;
     try o.checkStatus(c.PyObject_GetBuffer(values[1].?, &view, c.PyBUF_WRITABLE));
     defer c.PyBuffer_Release(&view);
-    if (offset > view.len) return errors.raise("ValueError", "msg_offset lies behind the end of the buffer");
-    const payload = args.slice(&view)[@intCast(offset)..];
-    const opcode = try send.dataOpcode(try readOpcode(values[0].?), payload.len, flags);
-    try send.reuse(self, opcode, flags, payload.ptr, payload.len);
+    try calls.sendBytearray(self, try readOpcode(values[0].?), args.slice(&view), offset, flags);
     return o.none();
 }
 
-fn sendControl(comptime opcode: core.Opcode, comptime method: [:0]const u8) fn (*WSTransport, [*]const *Object, c.Py_ssize_t, ?*Object) Error!*Object {
+fn sendControl(comptime method: [:0]const u8, comptime function: fn (*WSTransport, []const u8) Error!void) fn (*WSTransport, [*]const *Object, c.Py_ssize_t, ?*Object) Error!*Object {
     const signature: args.Signature = .{ .method = method, .names = &.{"message"}, .required = 0 };
     return struct {
         fn call(self: *WSTransport, given: [*]const *Object, count: c.Py_ssize_t, keywords: ?*Object) Error!*Object {
-            try self.checkThread(method);
             const values = try args.parse(signature, given, count, keywords);
             var message = try args.Message.read(values[0]);
             defer message.release();
-            _ = try send.dataOpcode(@backingInt(opcode), message.data.len, .{ .fin = true });
-            try send.copy(self, opcode, .{ .fin = true }, message.data);
+            try function(self, message.data);
             return o.none();
         }
     }.call;
@@ -89,21 +77,19 @@ fn sendControl(comptime opcode: core.Opcode, comptime method: [:0]const u8) fn (
 const close_signature: args.Signature = .{ .method = "send_close", .names = &.{ "close_code", "close_message" }, .required = 0 };
 
 fn sendClose(self: *WSTransport, given: [*]const *Object, count: c.Py_ssize_t, keywords: ?*Object) Error!*Object {
-    try self.checkThread("send_close");
     const values = try args.parse(close_signature, given, count, keywords);
     const code: c_long = if (values[0]) |value| try readOpcode(value) else @backingInt(core.CloseCode.no_info);
     var reason = try args.Message.read(values[1]);
     defer reason.release();
-    try send.close(self, try send.closeCode(code, reason.data), reason.data);
+    try calls.sendClose(self, code, reason.data);
     return o.none();
 }
 
 const disconnect_signature: args.Signature = .{ .method = "disconnect", .names = &.{"graceful"}, .required = 0 };
 
 fn disconnectMethod(self: *WSTransport, given: [*]const *Object, count: c.Py_ssize_t, keywords: ?*Object) Error!*Object {
-    try self.checkThread("disconnect");
     const values = try args.parse(disconnect_signature, given, count, keywords);
-    try self.disconnect(try args.boolean(values[0], true));
+    try calls.disconnect(self, try args.boolean(values[0], true));
     return o.none();
 }
 
@@ -176,8 +162,7 @@ fn expectPong(self: *WSTransport, _: ?*Object) callconv(.c) ?*Object {
 }
 
 fn notifyPong(self: *WSTransport, _: ?*Object) callconv(.c) ?*Object {
-    self.checkThread("notify_user_specific_pong_received") catch return null;
-    ping.answered(self) catch return null;
+    calls.notifyPong(self) catch return null;
     return o.none();
 }
 
@@ -198,8 +183,8 @@ const with_keywords = c.METH_FASTCALL | c.METH_KEYWORDS;
 pub const methods = [_]c.PyMethodDef{
     o.method("send", withArguments(sendMessage), with_keywords, doc.send),
     o.method("send_reuse_external_bytearray", withArguments(sendBytearray), with_keywords, doc.send_reuse_external_bytearray),
-    o.method("send_ping", withArguments(sendControl(.ping, "send_ping")), with_keywords, doc.send_ping),
-    o.method("send_pong", withArguments(sendControl(.pong, "send_pong")), with_keywords, doc.send_pong),
+    o.method("send_ping", withArguments(sendControl("send_ping", calls.sendPing)), with_keywords, doc.send_ping),
+    o.method("send_pong", withArguments(sendControl("send_pong", calls.sendPong)), with_keywords, doc.send_pong),
     o.method("send_close", withArguments(sendClose), with_keywords, doc.send_close),
     o.method("disconnect", withArguments(disconnectMethod), with_keywords, doc.disconnect),
     o.method("wait_disconnected", waitDisconnected, c.METH_NOARGS, doc.wait_disconnected),
