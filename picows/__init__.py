@@ -23,6 +23,7 @@ from .exceptions import (
     WSProxyError,
 )
 from .handshake import WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener
+from .headers import get_include
 from .options import PICOWS_DEBUG_LL
 from .serve import ws_create_server
 from .url import WSParsedURL
@@ -51,6 +52,7 @@ __all__ = [
     "WSUpgradeResponse",
     "WSUpgradeResponseWithListener",
     "__version__",
+    "get_include",
     "ws_connect",
     "ws_create_server",
 ]

@@ -14,6 +14,7 @@ from .closing import WSCloseHandshake, WSDisconnectInfo
 from .handshake import WSUpgradeRequest, WSUpgradeResponse
 
 __version__: Final[str]
+_C_API: Final[object]
 
 class WSMsgType(enum.IntEnum):
     CONTINUATION = 0
@@ -142,6 +143,9 @@ class WSListener:
     def is_user_specific_pong(self, frame: WSFrame, /) -> bool: ...
     def pause_writing(self) -> None: ...
     def resume_writing(self) -> None: ...
+
+@final
+class NativeListener(WSListener): ...
 
 @final
 class LoopState:

@@ -32,6 +32,7 @@ EXPORTED = {
     "WSUpgradeResponse",
     "WSUpgradeResponseWithListener",
     "__version__",
+    "get_include",
     "ws_connect",
     "ws_create_server",
 }

@@ -52,6 +52,18 @@ pub const WSFrame = extern struct {
         return self;
     }
 
+    /// What a CLOSE frame says; ValueError for others.
+    pub fn close(self: *WSFrame) Error!core.close.Close {
+        if (self.msg_type != @backingInt(core.Opcode.close)) {
+            return errors.raise("ValueError", "only a CLOSE frame has a close code and a reason; check frame.msg_type first");
+        }
+        return switch (core.close.decode(self.payload())) {
+            .close => |decoded| decoded,
+            // The parser delivers no CLOSE frame that does not decode.
+            .failure => unreachable,
+        };
+    }
+
     /// Ends the callback's use of a frame. If anybody kept it (or a memoryview of it), it takes a share of the memory it
     /// looks at; otherwise the object serves the next frame.
     pub fn settle(self: *WSFrame, loop: *LoopState, chunk: *Chunk) void {
@@ -96,36 +108,25 @@ fn payloadAsMemoryview(self: *WSFrame, _: c_int) callconv(.c) ?*Object {
     return c.PyMemoryView_FromObject(&self.ob);
 }
 
-fn close(self: *WSFrame) Error!core.close.Close {
-    if (self.msg_type != @backingInt(core.Opcode.close)) {
-        return errors.raise("ValueError", "only a CLOSE frame has a close code and a reason; check frame.msg_type first");
-    }
-    return switch (core.close.decode(self.payload())) {
-        .close => |decoded| decoded,
-        // The parser delivers no CLOSE frame that does not decode.
-        .failure => unreachable,
-    };
-}
-
 fn closeCodeValue(self: *WSFrame, _: c_int) callconv(.c) c_int {
-    const decoded = close(self) catch return -1;
+    const decoded = self.close() catch return -1;
     return @backingInt(decoded.code);
 }
 
 fn closeMessage(self: *WSFrame, _: c_int) callconv(.c) ?*Object {
-    const decoded = close(self) catch return null;
+    const decoded = self.close() catch return null;
     if (decoded.code == .no_info) return o.none();
     return o.toC(o.bytes(decoded.reason));
 }
 
 fn closeReason(self: *WSFrame, _: c_int) callconv(.c) ?*Object {
-    const decoded = close(self) catch return null;
+    const decoded = self.close() catch return null;
     if (decoded.code == .no_info) return o.none();
     return c.PyUnicode_DecodeUTF8(decoded.reason.ptr, @intCast(decoded.reason.len), null);
 }
 
 fn closeCode(self: *WSFrame, _: ?*Object) callconv(.c) ?*Object {
-    const decoded = close(self) catch return null;
+    const decoded = self.close() catch return null;
     return o.toC(closeCodeObject(self.state, decoded.code));
 }
 

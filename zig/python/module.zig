@@ -6,6 +6,7 @@ const cpu = @import("cpu");
 const version = @import("version").version;
 const c = @import("capi.zig");
 const o = @import("object.zig");
+const c_interface = @import("c_interface.zig");
 const enums = @import("enums.zig");
 const frame = @import("frame.zig");
 const listener = @import("listener.zig");
@@ -34,6 +35,7 @@ const type_list = .{
     .{ "Protocol", @import("protocol.zig").spec, null },
     .{ "WSFrame", frame.spec, &frame.vtable },
     .{ "WSListener", listener.spec, &listener.vtable },
+    .{ "NativeListener", @import("native_listener.zig").spec, null },
     .{ "WSTransport", transport.spec, &@import("transport_table.zig").vtable },
 } ++ if (socket.has_own_transport) .{
     .{ "Acceptor", @import("acceptor.zig").spec, null },
@@ -58,13 +60,18 @@ fn fill(module: *Object, state: *State) Error!void {
     defer o.decref(protocol_base);
     inline for (type_list) |entry| {
         const name = entry[0];
-        const base = if (comptime std.mem.eql(u8, name, "Protocol")) protocol_base else null;
+        const base = if (comptime std.mem.eql(u8, name, "Protocol"))
+            protocol_base
+        else if (comptime std.mem.eql(u8, name, "NativeListener")) state.types.WSListener else null;
         @field(state.types, name) = try makeType(module, entry[1](), base, entry[2]);
         try o.checkStatus(c.PyModule_AddObjectRef(module, name, @field(state.types, name)));
     }
     if (socket.has_own_transport) {
         state.callbacks.serve_tcp = try o.check(c.PyObject_GetAttrString(state.types.TcpTransport, "_serve"));
     }
+    const capsule = try c_interface.makeCapsule(state);
+    defer o.decref(capsule);
+    try o.checkStatus(c.PyModule_AddObjectRef(module, c_interface.name, capsule));
     try o.checkStatus(c.PyModule_AddStringConstant(module, "__version__", version));
 }
 

@@ -125,6 +125,7 @@ pub const Types = struct {
     Endpoint: *Object,
     Hub: *Object,
     LoopState: *Object,
+    NativeListener: *Object,
     Protocol: *Object,
     TcpTransport: *Object,
     WSFrame: *Object,
@@ -155,6 +156,8 @@ pub const State = struct {
     callbacks: Callbacks,
     enums: Enums,
     mask: core.mask.Kernel,
+    /// For extensions; its references to types are those of `types`.
+    api: @import("c_interface.zig").Api,
 
     pub fn of(module: *Object) *State {
         return @ptrCast(@alignCast(c.PyModule_GetState(module).?));

@@ -1,0 +1,180 @@
+/* picows for C and C++ extension modules of CPython: frames without a copy, sending without Python
+ * in between, and listeners whose callbacks are C functions. C99 and C++; Limited API or not.
+ *
+ *     #include <Python.h>
+ *     #include <picows_cpython.h>          // its folder is picows.get_include()
+ *
+ *     const picows_py_api *api = picows_py_import();
+ *     if (api == NULL) return NULL;        // an exception is set
+ *
+ * Nothing is linked: all functions are in the table that picows_py_import() finds at run time.
+ *
+ * Every function is called with the GIL held (with an attached thread state, in builds without a
+ * GIL), and those that take a transport in the thread of its event loop: elsewhere they raise
+ * RuntimeError. A function that fails sets a Python exception and returns -1 or NULL. References
+ * that are passed in stay the caller's.
+ */
+#ifndef PICOWS_CPYTHON_H
+#define PICOWS_CPYTHON_H
+
+#ifndef Py_PYTHON_H
+#error "include Python.h before picows_cpython.h"
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PICOWS_PY_CAPSULE "picows._native._C_API"
+/* Changes when a table or struct changes other than by growing at its end. */
+#define PICOWS_PY_VERSION 1
+
+/* Types of frames (RFC 6455 5.2). */
+#define PICOWS_PY_CONTINUATION 0x0
+#define PICOWS_PY_TEXT 0x1
+#define PICOWS_PY_BINARY 0x2
+#define PICOWS_PY_CLOSE 0x8
+#define PICOWS_PY_PING 0x9
+#define PICOWS_PY_PONG 0xA
+
+/* Flags of a frame, as they stand in its first byte. A frame that is a whole message, or the last
+ * of one, has PICOWS_PY_FIN. */
+#define PICOWS_PY_FIN 0x80u
+#define PICOWS_PY_RSV1 0x40u
+#define PICOWS_PY_RSV2 0x20u
+#define PICOWS_PY_RSV3 0x10u
+
+/* Bytes in front of a payload that `send_reuse` writes a frame header into. */
+#define PICOWS_PY_HEADROOM 14
+
+/* A received frame, a Python object (WSFrame): cast it to PyObject * to keep it with Py_INCREF.
+ * Its fields are read-only. */
+typedef struct picows_py_frame {
+    PyObject_HEAD
+    const void *vtable;        /* not for use */
+    const char *payload_ptr;   /* lives as long as the frame; 64 readable bytes follow the payload */
+    Py_ssize_t payload_size;
+    Py_ssize_t tail_size;      /* bytes behind this frame in the receiving buffer */
+    int msg_type;              /* PICOWS_PY_TEXT, ... */
+    unsigned char fin;         /* these are 0 or 1 */
+    unsigned char rsv1;
+    unsigned char rsv2;
+    unsigned char rsv3;
+    unsigned char last_in_buffer; /* no other whole frame stands behind this one */
+} picows_py_frame;
+
+/* A connection, a Python object (WSTransport): cast it to PyObject * to keep it with Py_INCREF.
+ * Its fields are read-only; the objects are the transport's, and never NULL. */
+typedef struct picows_py_transport {
+    PyObject_HEAD
+    const void *vtable;        /* not for use */
+    PyObject *underlying_transport;
+    PyObject *request;
+    PyObject *response;
+    PyObject *close_handshake; /* None before the first CLOSE */
+    int is_client_side;
+    int is_secure;
+    int is_close_frame_sent;
+    int is_disconnected;
+} picows_py_transport;
+
+/* The callbacks of a listener; NULL for the default. `data` is what listener_new() was given.
+ * Transports and frames are borrowed for the call. Each returns 0, or -1 with an exception set,
+ * which is dealt with like one that a Python listener raises. */
+typedef struct picows_py_callbacks {
+    size_t size;               /* sizeof(picows_py_callbacks): PICOWS_PY_CALLBACKS_INIT sets it */
+    int (*on_ws_connected)(void *data, picows_py_transport *transport);
+    int (*on_ws_frame)(void *data, picows_py_transport *transport, picows_py_frame *frame);
+    int (*on_ws_disconnected)(void *data, picows_py_transport *transport);
+    int (*send_user_specific_ping)(void *data, picows_py_transport *transport);
+    int (*is_user_specific_pong)(void *data, picows_py_frame *frame); /* 1 yes, 0 no, -1 failed */
+    int (*pause_writing)(void *data);
+    int (*resume_writing)(void *data);
+    /* Called once, when the listener dies. */
+    void (*free)(void *data);
+    /* For the garbage collector, as tp_traverse and tp_clear: needed if `data` holds references to
+     * Python objects that may lead back to the listener. */
+    int (*traverse)(void *data, visitproc visit, void *arg);
+    void (*clear)(void *data);
+} picows_py_callbacks;
+
+#define PICOWS_PY_CALLBACKS_INIT { sizeof(picows_py_callbacks), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/* The table. It belongs to the module picows._native of the interpreter that imported it and lives
+ * as long as that; each interpreter has its own. */
+typedef struct picows_py_api {
+    size_t size;               /* of the table that the installed picows has */
+    int version;               /* PICOWS_PY_VERSION of the installed picows */
+
+    /* The types, borrowed: for PyObject_TypeCheck(). */
+    PyTypeObject *frame_type;
+    PyTypeObject *transport_type;
+    PyTypeObject *listener_type;
+
+    /* Sends a frame with a copy of the payload (NULL if payload_size is 0). After a CLOSE was sent,
+     * or the connection ended, sends do nothing and return 0. No send blocks. */
+    int (*send)(picows_py_transport *transport, int msg_type, const char *payload,
+                Py_ssize_t payload_size, unsigned int flags);
+    /* The same without a copy. The PICOWS_PY_HEADROOM bytes in front of the payload have to be
+     * writable, and are overwritten; on a client's side the payload is masked where it stands. When
+     * the function returns, the memory is the caller's again. */
+    int (*send_reuse)(picows_py_transport *transport, int msg_type, char *payload,
+                      Py_ssize_t payload_size, unsigned int flags);
+    /* Up to 125 bytes. */
+    int (*send_ping)(picows_py_transport *transport, const char *payload, Py_ssize_t payload_size);
+    int (*send_pong)(picows_py_transport *transport, const char *payload, Py_ssize_t payload_size);
+    /* `code` 0 for none; up to 123 bytes of UTF-8. It does not disconnect. */
+    int (*send_close)(picows_py_transport *transport, int code, const char *reason,
+                      Py_ssize_t reason_size);
+    /* Closes the connection; with `graceful` what is queued is sent before. */
+    int (*disconnect)(picows_py_transport *transport, int graceful);
+    /* Tells auto-ping that the answer came, for those who see it elsewhere than in
+     * is_user_specific_pong. */
+    int (*notify_user_specific_pong_received)(picows_py_transport *transport);
+
+    /* Code and reason of a CLOSE frame; ValueError for others. The code is 0 and the reason NULL if
+     * the frame has no payload. The reason points into the payload, without a terminating zero. */
+    int (*frame_close)(const picows_py_frame *frame, int *code, const char **reason,
+                       Py_ssize_t *reason_size);
+
+    /* A new WSListener (a new reference) over callbacks, which are copied, and `data`. From then on
+     * `data` is the listener's, until `free` is called with it; if the function fails, it stays the
+     * caller's and `free` is not called. Return it from a listener factory. */
+    PyObject *(*listener_new)(const struct picows_py_api *api,
+                              const picows_py_callbacks *callbacks, void *data);
+    /* The `data` of a listener that listener_new() made with this `free`; NULL with TypeError for
+     * other objects. */
+    void *(*listener_data)(const struct picows_py_api *api, PyObject *listener,
+                           void (*free)(void *data));
+} picows_py_api;
+
+/* Imports picows and gives its table, or NULL with an ImportError that says what to do. Keep it in
+ * the module's state, or in a static variable of a module that one interpreter loads. */
+static inline const picows_py_api *picows_py_import(void)
+{
+    const picows_py_api *api = (const picows_py_api *)PyCapsule_Import(PICOWS_PY_CAPSULE, 0);
+    if (api == NULL) {
+        if (PyErr_ExceptionMatches(PyExc_AttributeError)) {
+            PyErr_SetString(PyExc_ImportError,
+                            "the installed picows has no C API (the Cython library of this name "
+                            "has none): install a picows that comes with picows_cpython.h");
+        }
+        return NULL;
+    }
+    if (api->version != PICOWS_PY_VERSION || api->size < sizeof(picows_py_api)) {
+        PyErr_Format(PyExc_ImportError,
+                     "compiled for version %d of picows' C API with %zu bytes, the installed picows "
+                     "has version %d with %zu bytes: %s",
+                     PICOWS_PY_VERSION, sizeof(picows_py_api), api->version, api->size,
+                     api->version > PICOWS_PY_VERSION ? "compile the extension again"
+                                                      : "install a newer picows");
+        return NULL;
+    }
+    return api;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
