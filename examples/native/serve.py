@@ -1,6 +1,7 @@
 """An echo server whose listener is the native extension in the current folder: serve.py [PORT]"""
 
 import asyncio
+import contextlib
 import sys
 
 from picows import WSUpgradeRequest, ws_create_server
@@ -19,7 +20,5 @@ async def main(port: int) -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 9001))
-    except KeyboardInterrupt:
-        pass
