@@ -133,7 +133,8 @@ def main() -> None:
     parser.add_argument("--loops", nargs="*", choices=LOOPS, default=LOOPS)
     options = parser.parse_args()
     pythons = {"ours": sys.executable, "peer": options.peer}
-    built = {name: build(python, name) for name, python in pythons.items()}
+    names = {python: name for name, python in pythons.items()}
+    built = {python: build(python, name) for python, name in names.items()}
     core = max(os.sched_getaffinity(0))
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
@@ -144,7 +145,8 @@ def main() -> None:
 
     def one(name: str, loop: str, size: int, window: int) -> float:
         arguments = map(
-            str, (SOURCE.with_suffix(".py"), "--one", built[name], loop, port, size, window)
+            str,
+            (SOURCE.with_suffix(".py"), "--one", built[pythons[name]], loop, port, size, window),
         )
         output = run(
             [pythons[name], *arguments, str(options.frames)],
