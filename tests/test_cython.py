@@ -11,11 +11,13 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from support import building, driven, model, ours, wire
-from support.wire import Frame
+from support import building, driven, model
 
 import picows
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSProtocolError, WSTransport
+from picows.testing import recorder as ours
+from picows.testing import wire
+from picows.testing.wire import Frame
 
 pytest.importorskip("Cython")
 pytestmark = building.needs_headers

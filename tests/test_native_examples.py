@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import building, wire
-from support.peers import open_upgraded
-from support.wire import Frame
+from support import building
+
+from picows.testing import wire
+from picows.testing.peers import open_upgraded
+from picows.testing.wire import Frame
 
 BUILD = {
     "cython_echo": ["setup.py", "-q", "build_ext", "--inplace"],
