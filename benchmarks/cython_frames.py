@@ -15,9 +15,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
+import contextlib
+import hashlib
 import importlib.util
 import multiprocessing
 import os
+import re
 import socket
 import statistics
 import subprocess
@@ -25,8 +29,6 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
-
-import compare
 
 SOURCE = Path(__file__).resolve().with_suffix(".pyx")
 LOOPS = ["asyncio", "uvloop"]
@@ -37,6 +39,31 @@ CASES = {
     "echo 1 KiB": (1024, 1),
     "receive 32 B": (32, 0),
 }
+
+
+def flood(listener: socket.socket) -> None:
+    """Send frames to one connection after the other; the path, /flood-SIZE, says how large."""
+    while True:
+        connection, _ = listener.accept()
+        # A client that had enough resets the connection.
+        with connection, contextlib.suppress(OSError):
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += connection.recv(4096)
+            key = re.search(rb"(?i)sec-websocket-key: (\S+)", head)
+            size = re.search(rb"/flood-(\d+) ", head)
+            assert key and size
+            digest = hashlib.sha1(key[1] + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
+            connection.sendall(
+                b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                b"Connection: Upgrade\r\nSec-WebSocket-Accept: "
+                + base64.b64encode(digest)
+                + b"\r\n\r\n"
+            )
+            frame = b"\x82" + bytes([int(size[1])]) + os.urandom(int(size[1]))
+            block = frame * (65536 // len(frame))
+            while True:
+                connection.sendall(block)
 
 
 def run(command: list[str], python: str, **options: Any) -> str:
@@ -139,7 +166,7 @@ def main() -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     fork = multiprocessing.get_context("fork")
-    server = fork.Process(target=compare.serve, args=(listener,), daemon=True)
+    server = fork.Process(target=flood, args=(listener,), daemon=True)
     server.start()
     os.sched_setaffinity(server.pid or 0, {core})
 

@@ -14,7 +14,7 @@ pytestmark = building.needs_headers
 
 
 def test_it_runs(root: Path, tmp_path: Path) -> None:
-    names = ["compare.py", "cython_frames.py", "cython_frames.pyx"]
+    names = ["cython_frames.py", "cython_frames.pyx"]
     for name in names:
         (tmp_path / name).write_bytes((root / "benchmarks" / name).read_bytes())
     # -O0: the compiler's time is the test's.
