@@ -234,7 +234,7 @@ async def test_an_exception_of_flow_control_does_not_end_the_connection(where: s
                 raise RuntimeError(SECRET)
 
     async with paired("server", Flooder, use_aiofastnet=False) as pair:
-        payload = bytes(4 << 20)
+        payload = bytes(16 << 20)
         pair.transport.send(wire.BINARY, payload)
         assert "pause_writing" in pair.listener.events
         assert await pair.peer.read_frame() == Frame(wire.BINARY, payload)
@@ -247,7 +247,7 @@ async def test_flow_control_without_overrides_is_a_warning_each(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with paired("server", use_aiofastnet=False) as pair:
-        pair.transport.send(wire.BINARY, bytes(4 << 20))
+        pair.transport.send(wire.BINARY, bytes(16 << 20))
         assert [record.name for record in complaints(caplog)] == ["picows.server"]
         await pair.peer.read_frame()
         pair.peer.send(Frame(TEXT, b"a"))
