@@ -14,6 +14,7 @@ const version = @import("zig/version.zig").version;
 const ModuleRow = struct {
     name: []const u8,
     root: []const u8,
+    free_threaded: ?[]const u8 = null,
     deps: []const []const u8,
     cpu: ?[]const u8 = null,
     arch: ?[]const u8 = null,
@@ -30,7 +31,8 @@ pub fn build(b: *std.Build) void {
     }
     const target = b.standardTargetOptions(.{ .default_target = default });
     const optimize = b.standardOptimizeOption(.{});
-    const modules = addModules(b, target, optimize);
+    const free_threaded = b.option(bool, "free-threaded", "For CPython without a GIL") orelse false;
+    const modules = addModules(b, target, optimize, free_threaded);
 
     const test_step = b.step("test", "Run the tests of the core and of the kernels");
     for ([_][]const u8{ "core", "cpu" }) |name| {
@@ -59,7 +61,7 @@ pub fn build(b: *std.Build) void {
     native.linker_allow_shlib_undefined = true; // Python's symbols come from the interpreter
     const install = b.addInstallArtifact(native, .{
         .dest_dir = .{ .override = .{ .custom = "picows" } },
-        .dest_sub_path = "_native.abi3.so",
+        .dest_sub_path = if (free_threaded) "_native.so" else "_native.abi3.so",
         .dylib_symlinks = false,
     });
     b.step("native", "Compile the extension for this machine").dependOn(&install.step);
@@ -103,6 +105,7 @@ fn addModules(
     b: *std.Build,
     target: std.Build.ResolvedTarget,
     optimize: std.builtin.Optimize,
+    free_threaded: bool,
 ) std.StringHashMap(*std.Build.Module) {
     const arena = b.graph.arena;
     const source = @embedFile("zig/modules.json");
@@ -118,7 +121,7 @@ fn addModules(
             query.cpu_model = .{ .explicit = model };
         }
         const options: std.Build.Module.CreateOptions = .{
-            .root_source_file = b.path(row.root),
+            .root_source_file = b.path(if (free_threaded) row.free_threaded orelse row.root else row.root),
             .target = b.resolveTargetQuery(query),
             .optimize = optimize,
         };

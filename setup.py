@@ -2,6 +2,7 @@
 
 No C compiler, Python.h or SDK takes part: the Zig sources declare the part of CPython's limited API
 that they use, so the target need not be the host and one file serves every CPython from 3.11 on.
+Free-threaded CPython has another object head and takes a file of its own. docs/building.md.
 Metadata lives in pyproject.toml; the tests import this file for the functions above setup().
 """
 
@@ -32,17 +33,45 @@ NO_ZIG_RUNTIME = ["-fno-compiler-rt", "-fno-stack-check"]
 SYSTEMS = {
     "gnu": ("{}-linux-gnu.2.17", LIBC, "_native.abi3.so"),
     "musl": ("{}-linux-musl", LIBC, "_native.abi3.so"),
-    "macos": (
-        "{}-macos.11.0",
-        [*LIBC, "-install_name", "@rpath/_native.abi3.so"],
-        "_native.abi3.so",
-    ),
+    "macos": ("{}-macos.11.0", LIBC, "_native.abi3.so"),
     "windows": ("{}-windows-gnu", ["-fno-emit-implib"], "_native.pyd"),
 }
 # Checks of bounds and arithmetic stay on in both. Zig's own x86 backend, which debug builds would
 # use, writes past the end of short vectors.
 MODES = {"debug": ["-O", "Debug", "-fllvm"], "release": ["-O", "ReleaseSafe", "-fstrip"]}
 ARCHS = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
+# What a wheel promises of the platform: the libc and the macOS that the targets above name, not
+# those of the machine that builds.
+PLATFORM_TAGS = {
+    ("gnu", "x86_64"): "manylinux2014_x86_64.manylinux_2_17_x86_64",
+    ("gnu", "aarch64"): "manylinux2014_aarch64.manylinux_2_17_aarch64",
+    ("musl", "x86_64"): "musllinux_1_2_x86_64",
+    ("musl", "aarch64"): "musllinux_1_2_aarch64",
+    ("macos", "x86_64"): "macosx_11_0_x86_64",
+    ("macos", "aarch64"): "macosx_11_0_arm64",
+    ("windows", "x86_64"): "win_amd64",
+    ("windows", "aarch64"): "win_arm64",
+}
+# The free-threaded versions whose object head is known, zig/abi/free_threaded.zig.
+FREE_THREADED = ["313", "314"]
+FREE_THREADED_HOST = sysconfig.get_config_var("Py_GIL_DISABLED") == 1
+
+
+def wanted() -> tuple[str, str, bool]:
+    """System, architecture, and whether for free-threaded CPython: what is to be built.
+
+    What the running interpreter needs, or what PICOWS_TARGET names: "musl-aarch64", "gnu-x86_64-t".
+    """
+    name = os.environ.get("PICOWS_TARGET", "")
+    if not name:
+        return *host(), FREE_THREADED_HOST
+    system, _, arch = name.removesuffix("-t").partition("-")
+    if (system, arch) not in PLATFORM_TAGS:
+        choices = ", ".join("-".join(target) for target in PLATFORM_TAGS)
+        raise SystemExit(
+            f"PICOWS_TARGET is one of {choices}, with -t for free-threaded, not {name!r}"
+        )
+    return system, arch, name.endswith("-t")
 
 
 def host() -> tuple[str, str]:
@@ -63,7 +92,13 @@ def version() -> str:
     return re.search(r'^pub const version = "([^"]+)";', text, re.M)[1]
 
 
-def module_args(name: str, target: str, flags: list[str], root: str | None = None) -> list[str]:
+def module_args(
+    name: str,
+    target: str,
+    flags: list[str],
+    root: str | None = None,
+    free_threaded: bool = False,
+) -> list[str]:
     """Compiler arguments for the module `name`, which comes first, and all that it depends on.
 
     `root` replaces the module's root file: a test root sees what its module sees.
@@ -82,7 +117,9 @@ def module_args(name: str, target: str, flags: list[str], root: str | None = Non
         # architecture before it imports them.
         deps = [dep for dep in module["deps"] if dep in modules]
         wanted += [dep for dep in deps if dep not in wanted]
-        path = root if root and wanted_name == name else module["root"]
+        path = module.get("free_threaded" if free_threaded else "root", module["root"])
+        if root and wanted_name == name:
+            path = root
         args += ["-target", target, *flags]
         if "cpu" in module:
             args += [f"-mcpu={module['cpu']}"]
@@ -106,29 +143,38 @@ def python_names() -> list[str]:
     return sorted({name for name in names if "Py" in name} | {f"PyExc_{name}" for name in classes})
 
 
-def windows_import_library(arch: str) -> str:
-    """Makes python3.lib from the names that the sources use: no Windows SDK is needed."""
+def windows_import_library(arch: str, free_threaded: bool) -> str:
+    """Makes python3.lib from the names that the sources use: no Windows SDK is needed.
+
+    python3.dll and python3t.dll forward to the DLL of whichever version is installed.
+    """
+    name = "python3t" if free_threaded else "python3"
     folder = ROOT / "build" / f"windows-{arch}"
     folder.mkdir(parents=True, exist_ok=True)
-    definition, library = folder / "python3.def", folder / "python3.lib"
-    definition.write_text("\n".join(["LIBRARY python3.dll", "EXPORTS", *python_names(), ""]))
+    definition, library = folder / f"{name}.def", folder / f"{name}.lib"
+    definition.write_text("\n".join([f"LIBRARY {name}.dll", "EXPORTS", *python_names(), ""]))
     machine = {"x86_64": "i386:x86-64", "aarch64": "arm64"}[arch]
     subprocess.run(
-        [*ZIG, "dlltool", "-m", machine, "-D", "python3.dll", "-d", definition, "-l", library],
+        [*ZIG, "dlltool", "-m", machine, "-D", f"{name}.dll", "-d", definition, "-l", library],
         check=True,
     )
     return str(library)
 
 
-def native_command(system: str, arch: str, output: Path, mode: str = "release") -> list[str]:
+def native_command(
+    system: str, arch: str, output: Path, mode: str = "release", free_threaded: bool = False
+) -> list[str]:
     """The command that compiles the extension for a system of the table above."""
     target, args, _ = SYSTEMS[system]
     command = [*ZIG, "build-lib", "-dynamic", "--name", "_native", *args, *cache_args()]
     if mode == "release" and "-lc" in args:
         command += NO_ZIG_RUNTIME
-    command += [f"-femit-bin={output}", *module_args("native", target.format(arch), MODES[mode])]
+    if system == "macos":
+        command += ["-install_name", f"@rpath/{output.name}"]
+    command += [f"-femit-bin={output}"]
+    command += module_args("native", target.format(arch), MODES[mode], free_threaded=free_threaded)
     if system == "windows":
-        command += [windows_import_library(arch)]
+        command += [windows_import_library(arch, free_threaded)]
     return command
 
 
@@ -210,39 +256,78 @@ class BuildLibrary(Command):
     def run(self) -> None:
         make_library(self.system, ARCHS[self.arch], Path(self.prefix).resolve())
 
+def native_name(system: str, free_threaded: bool) -> str:
+    """The file name under which the interpreter that is built for finds the extension."""
+    name = SYSTEMS[system][2]
+    if not free_threaded:
+        return name
+    # A checkout may hold both. Free-threaded 3.13 would take .abi3.so first, which is not for it.
+    if FREE_THREADED_HOST and "PICOWS_TARGET" not in os.environ:
+        return "_native" + sysconfig.get_config_var("EXT_SUFFIX")
+    return name.replace(".abi3", "")
+
+
+def wheel_tag(system: str, arch: str, free_threaded: bool) -> tuple[str, str, str]:
+    """The tags of a wheel: which interpreters, with which ABI, where."""
+    platform_tag = PLATFORM_TAGS[system, arch]
+    if not free_threaded:
+        return "cp311", "abi3", platform_tag
+    versions = FREE_THREADED
+    if "PICOWS_TARGET" not in os.environ:
+        versions = [f"{sys.version_info[0]}{sys.version_info[1]}"]
+    pythons = [f"cp{version}" for version in versions]
+    return ".".join(pythons), ".".join(f"{python}t" for python in pythons), platform_tag
+
+
+def requirements(free_threaded: bool) -> list[str]:
+    """What the package needs. Here and not in pyproject.toml, as no marker tells free-threaded."""
+    aiofastnet = (
+        "aiofastnet>=1.2,<2; platform_python_implementation == 'CPython'"
+        " and python_version < '3.16'"
+        " and (sys_platform == 'darwin' or sys_platform == 'win32' or (sys_platform == 'linux'"
+        " and (platform_machine == 'x86_64' or platform_machine == 'aarch64')))"
+    )
+    return [
+        "multidict>=6",
+        # SOCKS, behind an interface that changed with 3.0.
+        "python-socks>=3,<4",
+        # Wanted, never needed: asked for only where it has wheels, so that nobody meets its
+        # compiler. For free-threaded Pythons it has none.
+        *([] if free_threaded else [aiofastnet]),
+    ]
+
 
 class ZigBuildExt(build_ext):
     def get_ext_filename(self, fullname: str) -> str:
-        return os.path.join(*fullname.split(".")[:-1], SYSTEMS[host()[0]][2])
+        system, _, free_threaded = wanted()
+        return os.path.join(*fullname.split(".")[:-1], native_name(system, free_threaded))
 
     def build_extension(self, ext: Extension) -> None:
         output = Path(self.get_ext_fullpath(ext.name)).resolve()
         output.parent.mkdir(parents=True, exist_ok=True)
+        if not self.inplace:
+            # What was built for another target before must not get into this one's wheel.
+            for other in [*output.parent.glob("*.so"), *output.parent.glob("*.pyd")]:
+                other.unlink()
         mode = os.environ.get("PICOWS_BUILD", "release")
         if mode not in MODES:
             raise SystemExit(f"PICOWS_BUILD is one of {', '.join(MODES)}, not {mode!r}")
+        system, arch, free_threaded = wanted()
+        command = native_command(system, arch, output, mode, free_threaded)
         # Zig's messages go to stderr as they are; they say more than a traceback would.
-        if subprocess.run(native_command(*host(), output, mode)).returncode != 0:
+        if subprocess.run(command).returncode != 0:
             raise SystemExit("zig build-lib failed: its messages are above")
 
 
-class Abi3Wheel(bdist_wheel):
+class Wheel(bdist_wheel):
     def get_tag(self) -> tuple[str, str, str]:
-        python, abi, tag = super().get_tag()
-        # The interpreter's own tag may name two architectures, or an older macOS than ours.
-        if tag.startswith("macosx_"):
-            tag = "macosx_11_0_" + {"aarch64": "arm64"}.get(host()[1], host()[1])
-        return python, abi, tag
+        return wheel_tag(*wanted())
 
 
 if __name__ == "__main__":
     setup(
         version=version(),
-        ext_modules=[Extension("picows._native", sources=[], py_limited_api=True)],
-        cmdclass={
-            "build_ext": ZigBuildExt,
-            "bdist_wheel": Abi3Wheel,
-            "library": BuildLibrary,
-        },
-        options={"bdist_wheel": {"py_limited_api": "cp311"}},
+        install_requires=requirements(wanted()[2]),
+        ext_modules=[Extension("picows._native", sources=[])],
+        cmdclass={"build_ext": ZigBuildExt, "bdist_wheel": Wheel, "library": BuildLibrary},
     )

@@ -4,6 +4,7 @@ import ctypes
 import importlib.util
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -13,6 +14,16 @@ from support import codec
 pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where aiofastnet has no wheels, as for free-threaded Pythons, what is to run on it is not."""
+    if find_spec("aiofastnet"):
+        return
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        if callspec and callspec.params.get("use_aiofastnet"):
+            item.add_marker(pytest.mark.skip(reason="aiofastnet is not installed"))
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
 """Compares zig/python/capi.zig, written by hand, with the Python.h of the running interpreter.
 
+With it goes the head of an object, which is in zig/abi: another file for a free-threaded Python.
+
 Every declaration becomes a _Static_assert of a C file that is checked, not run: a function has
 exactly the type that Python.h gives it, a struct the same size and offsets, a constant the same
 value. What the test does not understand is a failure, so nothing in the file goes unchecked.
@@ -20,7 +22,10 @@ pytestmark = pytest.mark.skipif(
     reason=f"no Python.h in {HEADERS}: nothing to compare with",
 )
 
-LIMITED = "-DPy_LIMITED_API=0x030B0000"
+FREE_THREADED = sysconfig.get_config_var("Py_GIL_DISABLED") == 1
+ABI = "free_threaded" if FREE_THREADED else "gil"
+# Free-threaded CPython has no Limited API before 3.15. The same functions are there.
+LIMITED = [] if FREE_THREADED else ["-DPy_LIMITED_API=0x030B0000"]
 # Constants that 3.11 does not know, and the first version that does. They are used only there.
 NEWER = {"Py_mod_multiple_interpreters": 0x030C0000, "Py_mod_gil": 0x030D0000}
 
@@ -31,6 +36,8 @@ TYPE_OBJECT = "pub const PyTypeObject = extern struct {\n    ob_base: PyObject,\
 C_NAMES = {
     "anyopaque": "void",
     "u8": "char",
+    "u16": "unsigned short",
+    "u32": "unsigned int",
     "c_int": "int",
     "c_uint": "unsigned int",
     "c_long": "long",
@@ -140,8 +147,13 @@ def compile_c(lines: list[str], folder: Path, *flags: str) -> subprocess.Complet
 
 @pytest.fixture(scope="module")
 def declarations(root) -> dict[str, str]:
-    """Every public declaration of capi.zig but its functions written in Zig, by name."""
+    """Every public declaration but functions written in Zig, by name."""
+    abi = (root / "zig/abi" / f"{ABI}.zig").read_text()
+    assert f"pub const is_free_threaded = {str(FREE_THREADED).lower()};\n" in abi
     text = (root / "zig/python/capi.zig").read_text()
+    # What capi.zig has from there is compared there.
+    text = re.sub(r"^pub const (\w+) = abi\.\1;$", "", text, flags=re.M)
+    text += re.sub(r"^pub const is_free_threaded = \w+;$", "", abi, flags=re.M)
     found = re.findall(
         r"^pub (?:const|extern fn|extern var) (?:.*;|.*\{\n(?:.*\n)*?\};)$", text, re.M
     )
@@ -156,7 +168,7 @@ def test_declarations_are_those_of_python_h(declarations, tmp_path):
             checks = check_declaration(text)
             assert checks is not None, f"this test does not understand: {text}"
             lines += checks
-    done = compile_c(lines, tmp_path, LIMITED)
+    done = compile_c(lines, tmp_path, *LIMITED)
     assert done.returncode == 0, done.stderr
 
 
@@ -185,7 +197,7 @@ def test_data_symbols_are_declared(root, setup_py, tmp_path):
         same_type(name, f"__typeof__({name})", [c_type(type_.removeprefix("const "))])
         for type_, name in sorted(set(data))
     ]
-    done = compile_c(lines, tmp_path, LIMITED)
+    done = compile_c(lines, tmp_path, *LIMITED)
     assert done.returncode == 0, done.stderr
 
 
@@ -200,6 +212,6 @@ def test_a_wrong_declaration_is_found(tmp_path):
         "pub const PyMethodDef = extern struct {\n    ml_meth: c_int,\n};": "offset of PyMethodDef",
     }
     checks = [check for text in wrong for check in check_declaration(text)]
-    done = compile_c(checks, tmp_path, LIMITED)
+    done = compile_c(checks, tmp_path, *LIMITED)
     for message in wrong.values():
         assert message in done.stderr

@@ -131,10 +131,12 @@ def test_changelog_begins_with_this_version(root, setup_py):
 
 def test_the_build_and_the_tests_use_one_compiler(root):
     project = tomllib.loads((root / "pyproject.toml").read_text())
-    lists = [project["build-system"]["requires"]]
-    lists += [project["project"]["optional-dependencies"][name] for name in ("test", "bench")]
-    pins = [name for names in lists for name in names if name.startswith("ziglang")]
-    assert len(pins) == 3 and len(set(pins)) == 1
+    lists = [
+        project["build-system"]["requires"],
+        *project["project"]["optional-dependencies"].values(),
+    ]
+    pins = [pin for names in lists for pin in names if pin.startswith("ziglang")]
+    assert len(pins) == 4 and len(set(pins)) == 1
 
 
 def test_platforms_of_modules_are_known(root, setup_py):

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("trustme")  # the scripts make their certificates with it
+
 FOLDER = Path(__file__).parent / "soak"
 SCRIPT = FOLDER / "soak.py"
 

@@ -10,12 +10,9 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
-import trustme
+from .certificates import make_authority
 
-
-@functools.cache
-def _authority() -> trustme.CA:
-    return trustme.CA()
+_authority = functools.cache(make_authority)
 
 
 @functools.cache

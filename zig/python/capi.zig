@@ -2,18 +2,13 @@
 //! build for any platform. `tests/test_capi.py` compares every line with the real Python.h.
 
 const builtin = @import("builtin");
+/// The head of every object: zig/abi/gil.zig or zig/abi/free_threaded.zig, as the build chose. All else is alike in both.
+const abi = @import("abi");
 
+pub const is_free_threaded = abi.is_free_threaded;
 pub const Py_ssize_t = isize;
-
-/// Header of every object. Free-threaded builds of CPython have another one and need a build of their own.
-pub const PyObject = extern struct {
-    ob_refcnt: Py_ssize_t,
-    ob_type: *PyTypeObject,
-};
-/// Its further fields are not part of the Limited API.
-pub const PyTypeObject = extern struct {
-    ob_base: PyObject,
-};
+pub const PyObject = abi.PyObject;
+pub const PyTypeObject = abi.PyTypeObject;
 
 pub const PyMethodDef = extern struct {
     ml_name: ?[*:0]const u8 = null,
@@ -219,6 +214,11 @@ pub fn version() c_ulong {
 /// are read inside functions.
 pub inline fn none() *PyObject {
     return @extern(*PyObject, .{ .name = "_Py_NoneStruct", .is_dll_import = is_windows });
+}
+
+/// The class `object`.
+pub inline fn baseObject() *PyTypeObject {
+    return @extern(*PyTypeObject, .{ .name = "PyBaseObject_Type", .is_dll_import = is_windows });
 }
 
 /// A built-in exception class: `exception("ValueError")`.

@@ -1,6 +1,8 @@
 //! Chunk: a counted piece of memory that received bytes stand in, or bytes to be sent. Frames, and memoryviews that an
-//! event loop keeps, hold it alive; memory that somebody still sees is never written to again.
+//! event loop keeps, hold it alive; memory that somebody still sees is never written to again. All but the end of an export
+//! happens in the thread of its event loop.
 
+const std = @import("std");
 const c = @import("capi.zig");
 const o = @import("object.zig");
 const State = @import("state.zig").State;
@@ -42,6 +44,10 @@ pub const Chunk = extern struct {
         return o.check(c.PyMemoryView_FromObject(&self.ob));
     }
 
+    pub fn isExported(self: *const Chunk) bool {
+        return @atomicLoad(usize, &self.exports, .acquire) > 0;
+    }
+
     /// Enlarges the memory in place. Not while it is exported.
     pub fn grow(self: *Chunk, capacity: usize) Error!void {
         const memory = c.PyMem_Realloc(self.data, capacity + padding) orelse {
@@ -73,12 +79,23 @@ fn dealloc(self: *Chunk) callconv(.c) void {
 fn getBuffer(self: *Chunk, buffer: *c.Py_buffer, flags: c_int) callconv(.c) c_int {
     const size = self.view_end - self.view_start;
     const status = c.PyBuffer_FillInfo(buffer, &self.ob, self.data + self.view_start, @intCast(size), 0, flags);
-    if (status == 0) self.exports += 1;
+    if (status == 0) countExports(self, .Add);
     return status;
 }
 
 fn releaseBuffer(self: *Chunk, _: *c.Py_buffer) callconv(.c) void {
-    self.exports -= 1;
+    countExports(self, .Sub);
+}
+
+/// A collection of garbage, which may run in any thread, can end an export.
+fn countExports(self: *Chunk, comptime operation: std.builtin.AtomicRmwOp) void {
+    if (c.is_free_threaded) {
+        _ = @atomicRmw(usize, &self.exports, operation, 1, .acq_rel);
+    } else switch (operation) {
+        .Add => self.exports += 1,
+        .Sub => self.exports -= 1,
+        else => comptime unreachable,
+    }
 }
 
 const slots = [_]c.PyType_Slot{

@@ -126,7 +126,7 @@ pub fn protocolError(transport: *WSTransport, failure: core.Failure) void {
 /// The first exception is the one that explains the rest.
 fn keepException(transport: *WSTransport, exception: *Object) void {
     const connection = transport.connection();
-    if (connection.exception == null) connection.exception = o.incref(exception);
+    if (connection.exception == null) @atomicStore(?*Object, &connection.exception, o.incref(exception), .release);
 }
 
 /// Sends a CLOSE, ends the input and disconnects a little later.
@@ -184,15 +184,13 @@ pub fn debug(transport: *WSTransport, message: [:0]const u8) void {
     log.debug(transport.state, transport.connection().endpoint.logger, message, .{});
 }
 
-/// The connection is gone: what was not known before is told by how it went.
-pub fn lost(transport: *WSTransport, exception: *Object) void {
+/// The connection is gone: what was not known before is told by how it went. All that `info` reads is there before other
+/// threads can see that the connection is gone, so nothing here runs Python code.
+pub fn noteLoss(transport: *WSTransport, exception: *Object) void {
     const connection = transport.connection();
-    asyncio.cancelTimer(transport.state, &connection.end_timer);
-    if (!o.isNone(exception)) {
-        o.clear(&connection.lost_by);
-        connection.lost_by = o.incref(exception);
-    }
+    if (!o.isNone(exception) and connection.lost_by == null) connection.lost_by = o.incref(exception);
     if (connection.cause == null) connection.cause = causeOfLoss(transport);
+    @atomicStore(c_int, &transport.is_disconnected, 1, .release);
 }
 
 fn causeOfLoss(transport: *WSTransport) Cause {
@@ -207,7 +205,7 @@ fn causeOfLoss(transport: *WSTransport) Cause {
 
 /// The WSDisconnectInfo of a connection that is gone, else None.
 pub fn info(transport: *WSTransport) Error!*Object {
-    if (transport.is_disconnected == 0) return o.none();
+    if (@atomicLoad(c_int, &transport.is_disconnected, .acquire) == 0) return o.none();
     const connection = transport.connection();
     const cause = try o.text(@tagName(connection.cause.?));
     defer o.decref(cause);
@@ -215,7 +213,7 @@ pub fn info(transport: *WSTransport) Error!*Object {
     defer o.decref(received_at);
     const sent_at = try timeObject(connection.sent_at);
     defer o.decref(sent_at);
-    const exception = connection.exception orelse connection.lost_by orelse c.none();
+    const exception = @atomicLoad(?*Object, &connection.exception, .acquire) orelse connection.lost_by orelse c.none();
     return o.call(transport.state.imports.make_disconnect_info, .{ cause, exception, received_at, sent_at });
 }
 

@@ -36,8 +36,7 @@ pub const WSFrame = extern struct {
 
     /// A frame object for what the parser found; the loop's spare one if there is one.
     pub fn obtain(loop: *LoopState, parsed: core.Frame, tail_size: usize, last_in_buffer: bool) Error!*WSFrame {
-        const self = loop.spare_frame orelse try o.allocate(WSFrame, loop.state.types.WSFrame);
-        loop.spare_frame = null;
+        const self = loop.takeSpareFrame() orelse try o.allocate(WSFrame, loop.state.types.WSFrame);
         self.vtable = &vtable;
         self.state = loop.state;
         self.payload_ptr = parsed.payload.ptr;

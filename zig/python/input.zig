@@ -43,7 +43,7 @@ pub const Input = struct {
     fn growOwn(self: *Input, loop: *LoopState) Error!void {
         const chunk = self.own.?;
         const capacity = @min(self.frame_size, 2 * chunk.capacity);
-        if (chunk.exports == 0) return chunk.grow(capacity);
+        if (!chunk.isExported()) return chunk.grow(capacity);
         // Somebody still holds an earlier view, so that memory may not move.
         const larger = try Chunk.create(loop.state, capacity);
         @memcpy(larger.data[0..self.own_size], chunk.data[0..self.own_size]);
@@ -107,15 +107,22 @@ pub const Input = struct {
         self.tail = &.{};
     }
 
-    fn freeOwn(self: *Input, loop: *LoopState) void {
-        const chunk = self.own orelse return;
-        self.own = null;
+    /// Takes the memory of a large frame away.
+    fn takeOwn(self: *Input) ?*Chunk {
+        defer self.own = null;
         self.own_size = 0;
-        loop.keepLarge(chunk);
+        return self.own;
     }
 
-    pub fn deinit(self: *Input, loop: *LoopState) void {
+    /// Gives all memory back, to the loop where it is of use to it.
+    pub fn giveUp(self: *Input, loop: *LoopState) void {
         self.freeTail();
-        self.freeOwn(loop);
+        if (self.takeOwn()) |chunk| loop.keepLarge(chunk);
+    }
+
+    /// Frees all memory, in whatever thread the last reference to the connection was given up.
+    pub fn deinit(self: *Input) void {
+        self.freeTail();
+        if (self.takeOwn()) |chunk| o.decref(chunk);
     }
 };

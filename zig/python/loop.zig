@@ -35,6 +35,8 @@ pub const LoopState = extern struct {
     /// Frames of the chunk are being delivered: a read that happens meanwhile needs another one.
     lent: bool,
     spare_frame: ?*WSFrame,
+    /// The thread that made the spare frame.
+    spare_thread: c_ulong,
     keys: *core.KeyStream,
     /// Where outgoing frames are built.
     output: ?*Chunk,
@@ -86,6 +88,18 @@ pub const LoopState = extern struct {
         o.decref(chunk);
     }
 
+    /// The spare frame, if there is one, for the caller. Without a GIL only the thread that made an object can tell whether
+    /// it is unique, so a loop that goes on in another thread begins with a new frame.
+    pub fn takeSpareFrame(self: *LoopState) ?*WSFrame {
+        if (c.is_free_threaded) {
+            const thread = c.PyThread_get_thread_ident();
+            if (thread != self.spare_thread) o.clear(&self.spare_frame);
+            self.spare_thread = thread;
+        }
+        defer self.spare_frame = null;
+        return self.spare_frame;
+    }
+
     pub fn nextKey(self: *LoopState) [4]u8 {
         return self.keys.next();
     }
@@ -103,7 +117,7 @@ pub const LoopState = extern struct {
 
     /// Takes the chunk over again. One that somebody still reads, or a very large one, is not kept.
     pub fn keepOutput(self: *LoopState, chunk: *Chunk) void {
-        if (chunk.exports > 0 or chunk.capacity > kept_size_max) return o.decref(chunk);
+        if (chunk.isExported() or chunk.capacity > kept_size_max) return o.decref(chunk);
         o.clear(&self.output);
         self.output = chunk;
     }

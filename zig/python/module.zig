@@ -1,4 +1,4 @@
-//! picows._native: the CPython extension over the core. Multi-phase initialisation, no globals.
+//! picows._native: the CPython extension over the core. Multi-phase initialisation, no state in globals.
 
 const std = @import("std");
 const core = @import("core");
@@ -94,22 +94,52 @@ fn makeType(module: *Object, spec: c.PyType_Spec, base: ?*Object, vtable: ?*cons
     return class;
 }
 
-const slots = [_]c.PyModuleDef_Slot{
+/// Each version of CPython refuses slots that it does not know.
+const slots_3_11 = [_]c.PyModuleDef_Slot{
     .{ .slot = c.Py_mod_exec, .value = @ptrCast(&exec) },
     .{ .slot = 0, .value = null },
 };
+/// Interpreters that each have a GIL of their own may load the module: it has no state outside of its instances.
+const slots_3_12 = [_]c.PyModuleDef_Slot{
+    .{ .slot = c.Py_mod_multiple_interpreters, .value = @ptrFromInt(2) }, // Py_MOD_PER_INTERPRETER_GIL_SUPPORTED
+} ++ slots_3_11;
+/// Free-threaded builds need not turn the GIL on for it: docs/threads.md says why.
+const slots_3_13 = [_]c.PyModuleDef_Slot{
+    .{ .slot = c.Py_mod_gil, .value = @ptrFromInt(1) }, // Py_MOD_GIL_NOT_USED
+} ++ slots_3_12;
+
+fn slotsOf(version_hex: c_ulong) [*]const c.PyModuleDef_Slot {
+    if (version_hex >= 0x030D0000) return &slots_3_13;
+    if (version_hex >= 0x030C0000) return &slots_3_12;
+    return &slots_3_11;
+}
 
 var definition: c.PyModuleDef = .{
     .m_base = .{ .ob_base = std.mem.zeroes(c.PyObject) },
     .m_name = "_native",
     .m_doc = "The compiled part of picows.",
     .m_size = @sizeOf(State),
-    .m_slots = &slots,
     .m_traverse = @ptrCast(&states.traverse),
     .m_clear = @ptrCast(&states.clear),
     .m_free = @ptrCast(&states.free),
 };
 
 export fn PyInit__native() callconv(.c) ?*Object {
+    checkAbi() catch return null;
+    // Every interpreter that loads the module writes the same.
+    definition.m_slots = slotsOf(c.version());
     return c.PyModuleDef_Init(&definition);
 }
+
+/// Refuses an interpreter whose objects begin otherwise than this build expects, before it makes one of them. Asks by way
+/// of functions, which are alike in all.
+fn checkAbi() Error!void {
+    const size_object = try o.check(c.PyObject_GetAttrString(@ptrCast(c.baseObject()), "__basicsize__"));
+    defer o.decref(size_object);
+    if (c.PyLong_AsSsize_t(size_object) == @sizeOf(c.PyObject)) return;
+    if (c.PyErr_Occurred() == null) c.PyErr_SetString(c.exception("ImportError"), wrong_abi);
+    return error.Python;
+}
+
+const wrong_abi = "picows._native was built for CPython " ++ (if (c.is_free_threaded) "without" else "with") ++
+    " a GIL and this is another one: reinstall picows with this interpreter's pip";

@@ -37,16 +37,22 @@ pub inline fn clear(field: anytype) void {
     }
 }
 
-/// Stores a new reference (to `object`, incremented here) in a field that always holds one.
+/// Stores a new reference (to `object`, incremented here) in a field that always holds one. Another thread may read the
+/// field meanwhile with `load` if what it held before is None.
 pub inline fn replace(field: **Object, object: *Object) void {
     const old = field.*;
-    field.* = incref(object);
+    @atomicStore(*Object, field, incref(object), .release);
     decref(old);
+}
+
+/// A new reference to what a field holds, in any thread.
+pub inline fn load(field: *const *Object) *Object {
+    return incref(@atomicLoad(*Object, field, .acquire));
 }
 
 /// Whether the caller's reference is the only one.
 pub inline fn isUnique(object: *Object) bool {
-    return object.ob_refcnt == 1;
+    return object.isUnique();
 }
 
 pub inline fn none() *Object {

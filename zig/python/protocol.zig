@@ -117,7 +117,7 @@ pub fn room(self: *Protocol) Error!Room {
     const connection = transport.connection();
     try delivery.yieldRest(connection);
     // What is only received to be dropped needs no memory of the connection's own.
-    if (connection.is_input_ended) connection.input.deinit(self.endpoint.loop_state);
+    if (connection.is_input_ended) connection.input.giveUp(self.endpoint.loop_state);
     return connection.input.room(self.endpoint.loop_state);
 }
 
@@ -179,12 +179,12 @@ pub fn lost(self: *Protocol, cause: *Object) Error!void {
     const transport = o.incref(self.transport orelse return);
     defer o.decref(transport);
     const connection = transport.connection();
-    transport.is_disconnected = 1;
+    ending.noteLoss(transport, cause);
     connection.is_input_ended = true;
     connection.socket = socket.none;
-    connection.input.deinit(self.endpoint.loop_state);
+    connection.input.giveUp(self.endpoint.loop_state);
     self.endHandshake();
-    ending.lost(transport, cause);
+    asyncio.cancelTimer(transport.state, &connection.end_timer);
     logLost(transport, cause);
     defer finish(transport);
     try ping.lost(transport);

@@ -157,7 +157,7 @@ fn dealloc(self: *WSTransport) callconv(.c) void {
     _ = clear(self);
     inline for (object_fields) |name| o.decref(@field(self, name));
     const connection = self.connection();
-    connection.input.deinit(connection.endpoint.loop_state);
+    connection.input.deinit();
     o.decref(connection.endpoint);
     o.freeBytes(std.mem.asBytes(connection));
     o.free(&self.ob);

@@ -110,7 +110,7 @@ fn withArguments(comptime function: anytype) fn (*WSTransport, [*]const *Object,
 fn getObject(comptime name: []const u8) fn (*WSTransport, ?*anyopaque) callconv(.c) ?*Object {
     return struct {
         fn get(self: *WSTransport, _: ?*anyopaque) callconv(.c) ?*Object {
-            return o.incref(@field(self, name));
+            return o.load(&@field(self, name));
         }
     }.get;
 }
@@ -118,13 +118,14 @@ fn getObject(comptime name: []const u8) fn (*WSTransport, ?*anyopaque) callconv(
 fn getFlag(comptime name: []const u8) fn (*WSTransport, ?*anyopaque) callconv(.c) ?*Object {
     return struct {
         fn get(self: *WSTransport, _: ?*anyopaque) callconv(.c) ?*Object {
-            return o.boolean(@field(self, name) != 0);
+            return o.boolean(@atomicLoad(c_int, &@field(self, name), .acquire) != 0);
         }
     }.get;
 }
 
 /// For picows.closing: the future that is done once the connection is gone, or None if it is gone already.
 fn getDisconnected(self: *WSTransport, _: ?*anyopaque) callconv(.c) ?*Object {
+    self.checkThread("wait_disconnected") catch return null;
     if (self.is_disconnected != 0) return o.none();
     const connection = self.connection();
     if (connection.disconnected == null) {
@@ -140,7 +141,7 @@ fn getDisconnectInfo(self: *WSTransport, _: ?*anyopaque) callconv(.c) ?*Object {
 
 /// For picows.closing: the exception that ended the connection, or None.
 fn getException(self: *WSTransport, _: ?*anyopaque) callconv(.c) ?*Object {
-    return o.incref(self.connection().exception orelse return o.none());
+    return o.incref(@atomicLoad(?*Object, &self.connection().exception, .acquire) orelse return o.none());
 }
 
 /// For the event loop's timers and picows.roundtrip.
