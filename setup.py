@@ -256,6 +256,7 @@ class BuildLibrary(Command):
     def run(self) -> None:
         make_library(self.system, ARCHS[self.arch], Path(self.prefix).resolve())
 
+
 def native_name(system: str, free_threaded: bool) -> str:
     """The file name under which the interpreter that is built for finds the extension."""
     name = SYSTEMS[system][2]

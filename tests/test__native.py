@@ -25,6 +25,7 @@ OF_ASYNCIO = {
 }
 #: What every class may have without a word about it; the last is for Cython, not for Python.
 OF_OBJECT = set(dir(object)) | {"__weakref__", "__dict__", "__module__", "__pyx_vtable__"}
+OF_OBJECT.add("__slotnames__")  # copyreg notes it on a class whose instances were pickled
 
 
 def read_stub() -> ast.Module:

@@ -19,7 +19,6 @@ from typing import Any
 
 import pytest
 from support import stacks
-from support.ours import URL, serving
 
 from picows import (
     WSFrame,
@@ -31,6 +30,7 @@ from picows import (
     ws_connect,
 )
 from picows.closing import WSCloseHandshake
+from picows.testing.recorder import URL, serving
 
 FREE_THREADED = sysconfig.get_config_var("Py_GIL_DISABLED") == 1
 THREADS = 4
