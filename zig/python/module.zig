@@ -141,5 +141,7 @@ fn checkAbi() Error!void {
     return error.Python;
 }
 
-const wrong_abi = "picows._native was built for CPython " ++ (if (c.is_free_threaded) "without" else "with") ++
-    " a GIL and this is another one: reinstall picows with this interpreter's pip";
+const wrong_abi = std.fmt.comptimePrint(
+    "picows._native was built for CPython {s} a GIL and this is another one: reinstall picows with this interpreter's pip",
+    .{if (c.is_free_threaded) "without" else "with"},
+);
