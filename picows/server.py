@@ -64,7 +64,10 @@ class TcpServer(asyncio.AbstractServer):
         self._is_serving = True
 
     async def serve_forever(self) -> None:
-        """Accept connections until cancelled, then close the server."""
+        """Accept connections until cancelled, then close the server and all its connections.
+
+        A close() from elsewhere ends it as well, once the last client has left.
+        """
         if self._forever is not None:
             raise RuntimeError(f"server {self!r} is already being awaited on serve_forever()")
         await self.start_serving()
@@ -73,7 +76,9 @@ class TcpServer(asyncio.AbstractServer):
             await self._forever
         finally:
             self._forever = None
-            self.close()
+            if self._listeners:  # cancelled, as by Ctrl-C: nobody is left who would tell clients
+                self.close()
+                self.close_clients()
             await self.wait_closed()
 
     def close(self) -> None:

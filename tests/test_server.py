@@ -13,6 +13,7 @@ from support import stacks
 
 from picows import WSListener, ws_connect, ws_create_server
 from picows.server import TcpServer
+from picows.testing.peers import SECONDS_MAX
 from picows.testing.recorder import Recorder
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the transport is Linux's")
@@ -88,6 +89,36 @@ async def test_closing_ends_serve_forever() -> None:
     forever = asyncio.create_task(server.serve_forever())
     await asyncio.sleep(0)
     server.close()
+    with pytest.raises(asyncio.CancelledError):
+        await forever
+
+
+@pytest.mark.parametrize("loop", stacks.LOOPS)
+def test_cancelling_serve_forever_ends_its_connections(loop: str) -> None:
+    """It hung until the last client left, and so did Ctrl-C: nobody was told to end."""
+
+    async def main() -> None:
+        server, port = await listening()
+        forever = asyncio.create_task(server.serve_forever())
+        transport, _ = await ws_connect(WSListener, f"ws://127.0.0.1:{port}/")
+        forever.cancel()
+        async with asyncio.timeout(SECONDS_MAX):
+            with pytest.raises(asyncio.CancelledError):
+                await forever
+            await transport.wait_disconnected()
+
+    stacks.run(loop, main())
+
+
+async def test_closing_ends_serve_forever_and_no_connection() -> None:
+    """Whoever closes may have something to say to the clients first."""
+    server, port = await listening()
+    forever = asyncio.create_task(server.serve_forever())
+    transport, _ = await ws_connect(Recorder, f"ws://127.0.0.1:{port}/")
+    server.close()
+    assert len(await transport.measure_roundtrip_time(1)) == 1
+    assert not forever.done()
+    transport.disconnect()
     with pytest.raises(asyncio.CancelledError):
         await forever
 
