@@ -1,0 +1,67 @@
+"""The map of the code in docs/architecture.md is true: it has each file, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+MAPPED = (
+    "zig/core",
+    "zig/cpu",
+    "zig/abi",
+    "zig/c_abi",
+    "zig/python",
+    "picows",
+    "picows/testing",
+    "picows/cli",
+)
+#: What is built, downloaded or left behind by tools.
+NOT_OURS = re.compile(r"\.|build$|dist$|zig-out$|__pycache__$|.*\.egg-info$")
+
+
+def first_column(root: Path, section: str) -> tuple[set[str], str]:
+    """The names in the first column of a section's table, and all of its text."""
+    page = (root / "docs/architecture.md").read_text()
+    text = page.split(f"\n### {section}\n")[1].split("\n##")[0]
+    cells = re.findall(r"^\| (`[^|]+) \|", text, re.M)
+    return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}, text
+
+
+def files_of(folder: Path) -> set[str]:
+    """Each file without its ending where the ending says nothing; each folder with a slash."""
+    names = set()
+    for path in folder.iterdir():
+        if NOT_OURS.match(path.name) or path.name.startswith("_native.abi3"):
+            continue
+        if path.is_dir():
+            names.add(f"{path.name}/")
+        elif path.suffix not in (".so", ".pyd"):
+            names.add(path.stem if path.suffix in (".py", ".zig") else path.name)
+    return names
+
+
+@pytest.mark.parametrize("section", MAPPED)
+def test_files(section: str, root: Path) -> None:
+    rows, text = first_column(root, section)
+    files = files_of(root / section)
+    endings = tuple(row.removeprefix("...") for row in rows if row.startswith("..."))
+    named = {row for row in rows if not row.startswith("...")}
+    assert named <= files, "the table names what is not there"
+    spoken_of = named | {name for name in files if f"`{name}`" in text or name.endswith(endings)}
+    assert not files - spoken_of, "docs/architecture.md does not say what these are about"
+
+
+def test_layers(root: Path) -> None:
+    page = (root / "docs/architecture.md").read_text()
+    layers = set(re.findall(r"^(zig/\w+|picows)/ ", page, re.M))
+    folders = {f"zig/{path.name}" for path in (root / "zig").iterdir() if path.is_dir()}
+    assert layers == folders | {"picows"}
+    assert layers <= set(MAPPED)
+
+
+def test_folders_around_the_library(root: Path) -> None:
+    named, _ = first_column(root, "Around the library")
+    folders = {path.name for path in root.iterdir() if path.is_dir()}
+    assert named == {name for name in folders if not NOT_OURS.match(name)} - {"picows", "zig"}
