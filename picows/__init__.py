@@ -8,7 +8,9 @@ from ._native import (
     WSMsgType,
     WSTransport,
     __version__,
+    ws_broadcast,
 )
+from .broadcast import WSBroadcastResult
 from .closing import WSDisconnectCause, WSDisconnectInfo
 from .connect import ws_connect
 from .exceptions import (
@@ -31,6 +33,7 @@ from .url import WSParsedURL
 __all__ = [
     "PICOWS_DEBUG_LL",
     "WSAutoPingStrategy",
+    "WSBroadcastResult",
     "WSCloseCode",
     "WSDisconnectCause",
     "WSDisconnectInfo",
@@ -53,6 +56,7 @@ __all__ = [
     "WSUpgradeResponseWithListener",
     "__version__",
     "get_include",
+    "ws_broadcast",
     "ws_connect",
     "ws_create_server",
 ]

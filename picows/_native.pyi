@@ -6,10 +6,11 @@ import logging
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, Final, Self, final
+from typing import Any, Final, Literal, Self, final
 
 from typing_extensions import Buffer, disjoint_base
 
+from .broadcast import WSBroadcastResult
 from .closing import WSCloseHandshake, WSDisconnectInfo
 from .handshake import WSUpgradeRequest, WSUpgradeResponse
 
@@ -143,6 +144,19 @@ class WSListener:
     def is_user_specific_pong(self, frame: WSFrame, /) -> bool: ...
     def pause_writing(self) -> None: ...
     def resume_writing(self) -> None: ...
+
+def ws_broadcast(
+    transports: Iterable[WSTransport],
+    msg_type: WSMsgType | int,
+    message: str | Buffer | None,
+    fin: bool = True,
+    rsv1: bool = False,
+    rsv2: bool = False,
+    rsv3: bool = False,
+    *,
+    max_queued: int = 1048576,
+    when_full: Literal["skip", "disconnect"] = "skip",
+) -> WSBroadcastResult: ...
 
 @final
 class NativeListener(WSListener): ...

@@ -11,6 +11,7 @@ import picows
 EXPORTED = {
     "PICOWS_DEBUG_LL",
     "WSAutoPingStrategy",
+    "WSBroadcastResult",
     "WSCloseCode",
     "WSDisconnectCause",
     "WSDisconnectInfo",
@@ -33,6 +34,7 @@ EXPORTED = {
     "WSUpgradeResponseWithListener",
     "__version__",
     "get_include",
+    "ws_broadcast",
     "ws_connect",
     "ws_create_server",
 }

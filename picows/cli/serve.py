@@ -2,7 +2,7 @@
 
 The first line of the output says where it listens, with the port that --port 0 chose.
 A client that does not read is not waited for: echo stops reading from it, broadcast leaves out
-what comes while more than 32 MiB wait for it. Ctrl-C, and SIGTERM, close all connections with 1001.
+what would make more than 32 MiB wait for it. Ctrl-C, and SIGTERM, close all connections with 1001.
 
 exit status:
   0    ended by Ctrl-C or SIGTERM
@@ -21,7 +21,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from .. import WSCloseCode, WSMsgType, WSTransport, WSUpgradeRequest, ws_create_server
+from .. import (
+    WSCloseCode,
+    WSMsgType,
+    WSTransport,
+    WSUpgradeRequest,
+    ws_broadcast,
+    ws_create_server,
+)
 from . import arguments as read
 from .client import SIZE_MAX_DEFAULT
 from .demo import make_tls_contexts
@@ -54,8 +61,6 @@ class _Listener(MessageListener):
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._others[self] = transport
-        if self._options.mode == "broadcast":
-            transport.underlying_transport.set_write_buffer_limits(high=_QUEUED_MAX)
         address = transport.underlying_transport.get_extra_info("peername")
         self._peer = f"{address[0]}:{address[1]}" if isinstance(address, tuple) else "a client"
         self._log(f"{self._path} connected, {len(self._others)} in all")
@@ -69,9 +74,7 @@ class _Listener(MessageListener):
         if self._options.mode == "echo":
             transport.send(msg_type, payload)
             return
-        for listener, other in self._others.items():
-            if listener.can_send.is_set():
-                other.send(msg_type, payload)
+        ws_broadcast(self._others.values(), msg_type, payload, max_queued=_QUEUED_MAX)
 
     def pause_writing(self) -> None:
         super().pause_writing()

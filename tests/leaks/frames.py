@@ -10,13 +10,21 @@ from typing import Any
 
 import measure
 
-from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect, ws_create_server
+from picows import (
+    WSFrame,
+    WSListener,
+    WSMsgType,
+    WSTransport,
+    ws_broadcast,
+    ws_connect,
+    ws_create_server,
+)
 
 SMALL = 2000
 """Frames of up to 32 bytes in a batch."""
-SEEN = SMALL + 3
-"""What the other side's listener sees of a batch: a large frame, a PONG, and the PONG that answers
-its own PING are added. The PING itself is answered without asking the listener."""
+SEEN = SMALL + 4
+"""What the other side's listener sees of a batch: two large frames, a PONG, and the PONG that
+answers its own PING are added. The PING itself is answered without asking the listener."""
 
 
 class Counter(WSListener):
@@ -75,6 +83,7 @@ def send_batch(transport: WSTransport, batch: int) -> None:
         buffer[14:] = view
     large = [b"y" * 5000, b"y" * 70_000, b"y" * 300_000][batch % 3]
     transport.send(WSMsgType.BINARY, large)
+    ws_broadcast([transport], WSMsgType.BINARY, large, max_queued=1 << 30)
     transport.send_pong("pong")
     transport.send_ping(b"answered, and not seen by the listener")
     try:

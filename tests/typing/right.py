@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from typing import Any, assert_type
 
 from picows import (
+    WSBroadcastResult,
     WSCloseCode,
     WSDisconnectInfo,
     WSFrame,
@@ -17,6 +18,7 @@ from picows import (
     WSUpgradeRequest,
     WSUpgradeResponse,
     WSUpgradeResponseWithListener,
+    ws_broadcast,
     ws_connect,
     ws_create_server,
 )
@@ -55,6 +57,13 @@ class Listener(WSListener):
         transport.send_close(WSCloseCode.OK, "bye")
         transport.send_close(4000, b"bye")
         transport.disconnect(graceful=False)
+
+    def tell_all(self, audience: set[WSTransport]) -> None:
+        result = ws_broadcast(audience, WSMsgType.TEXT, "text")
+        assert_type(result, WSBroadcastResult)
+        assert_type(result.queued, tuple[WSTransport, ...])
+        assert_type(result.full, tuple[WSTransport, ...])
+        ws_broadcast(iter(audience), 2, bytearray(1), max_queued=0, when_full="disconnect")
 
     def is_user_specific_pong(self, frame: WSFrame) -> bool:
         return frame.msg_type == WSMsgType.TEXT

@@ -10,6 +10,7 @@ from picows import (
     WSMsgType,
     WSTransport,
     WSUpgradeRequest,
+    ws_broadcast,
     ws_connect,
     ws_create_server,
 )
@@ -39,6 +40,8 @@ def misuse(transport: WSTransport, frame: WSFrame) -> None:
     transport.send(WSMsgType.TEXT, 3)  # type: ignore[arg-type]
     transport.send(WSMsgType.TEXT)  # type: ignore[call-arg]
     transport.send(WSMsgType.TEXT, "", last=True)  # type: ignore[call-arg]
+    ws_broadcast(transport, WSMsgType.TEXT, "")  # type: ignore[arg-type]
+    ws_broadcast([transport], WSMsgType.TEXT, "", when_full="wait")  # type: ignore[arg-type]
     transport.send_reuse_external_bytearray(WSMsgType.TEXT, b"", 14)  # type: ignore[arg-type]
     transport.is_disconnected = True  # type: ignore[misc]
     frame.payload_size = 3  # type: ignore[misc]

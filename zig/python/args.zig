@@ -1,5 +1,6 @@
 //! Reading the arguments of methods called with METH_FASTCALL | METH_KEYWORDS, without a tuple or a dict being made.
 
+const core = @import("core");
 const c = @import("capi.zig");
 const o = @import("object.zig");
 const errors = @import("errors.zig");
@@ -11,6 +12,8 @@ pub const Signature = struct {
     method: [:0]const u8,
     names: []const [:0]const u8,
     required: usize,
+    /// How many of the last ones can only be given by name.
+    keyword_only: usize = 0,
 };
 
 /// Assigns the given arguments to parameters. A parameter that was not given is null. References are borrowed.
@@ -22,10 +25,11 @@ pub fn parse(
 ) Error![signature.names.len]?*Object {
     var values: [signature.names.len]?*Object = @splat(null);
     const given: usize = @intCast(positional_count);
-    if (given > values.len) {
-        const format = "%s() takes at most %zd arguments (%zd given)";
+    const positional_max = values.len - signature.keyword_only;
+    if (given > positional_max) {
+        const format = "%s() takes at most %zd positional arguments (%zd given)";
         const method: [*:0]const u8 = signature.method;
-        return errors.raiseFormat("TypeError", format, .{ method, @as(isize, values.len), positional_count });
+        return errors.raiseFormat("TypeError", format, .{ method, @as(isize, positional_max), positional_count });
     }
     for (values[0..given], args[0..given]) |*value, arg| value.* = arg;
     if (keywords) |names| {
@@ -54,6 +58,23 @@ fn assign(comptime signature: Signature, values: *[signature.names.len]?*Object,
     return errors.raiseFormat("TypeError", "%s() got an unexpected keyword argument '%U'", .{ method, name });
 }
 
+/// An integer that fits a C long.
+pub fn integer(object: *Object) Error!c_long {
+    const value = c.PyLong_AsLong(object);
+    if (value == -1 and c.PyErr_Occurred() != null) return error.Python;
+    return value;
+}
+
+/// The flags of a frame, from the arguments fin, rsv1, rsv2 and rsv3.
+pub fn flags(values: *const [4]?*Object) Error!core.Flags {
+    return .{
+        .fin = try boolean(values[0], true),
+        .rsv1 = try boolean(values[1], false),
+        .rsv2 = try boolean(values[2], false),
+        .rsv3 = try boolean(values[3], false),
+    };
+}
+
 /// A truth value, or `default` where the argument was not given.
 pub fn boolean(value: ?*Object, default: bool) Error!bool {
     return o.isTrue(value orelse return default);
@@ -68,13 +89,13 @@ pub const Message = struct {
     pub fn read(object: ?*Object) Error!Message {
         const value = object orelse return .{ .data = "" };
         if (o.isNone(value)) return .{ .data = "" };
-        const flags = c.PyType_GetFlags(value.ob_type);
-        if (flags & unicode_subclass != 0) {
+        const type_flags = c.PyType_GetFlags(value.ob_type);
+        if (type_flags & unicode_subclass != 0) {
             var size: c.Py_ssize_t = 0;
             const data = c.PyUnicode_AsUTF8AndSize(value, &size) orelse return error.Python;
             return .{ .data = data[0..@intCast(size)] };
         }
-        if (flags & bytes_subclass != 0) return .{ .data = try o.bytesData(value) };
+        if (type_flags & bytes_subclass != 0) return .{ .data = try o.bytesData(value) };
         var message: Message = .{ .data = "" };
         if (c.PyObject_GetBuffer(value, &message.view, c.PyBUF_SIMPLE) < 0) {
             if (c.PyErr_ExceptionMatches(c.exception("TypeError")) == 0) return error.Python;

@@ -177,6 +177,8 @@ pub extern fn PyTuple_New(Py_ssize_t) ?*PyObject;
 pub extern fn PyTuple_SetItem(*PyObject, Py_ssize_t, *PyObject) c_int;
 pub extern fn PyTuple_Size(*PyObject) Py_ssize_t;
 pub extern fn PyTuple_GetItem(*PyObject, Py_ssize_t) ?*PyObject;
+pub extern fn PySequence_Tuple(*PyObject) ?*PyObject;
+pub extern fn PyList_AsTuple(*PyObject) ?*PyObject;
 pub extern fn PyList_New(Py_ssize_t) ?*PyObject;
 pub extern fn PyList_Append(*PyObject, *PyObject) c_int;
 pub extern fn PyList_SetItem(*PyObject, Py_ssize_t, *PyObject) c_int;
@@ -198,6 +200,9 @@ pub extern fn PyErr_ResourceWarning(?*PyObject, Py_ssize_t, [*:0]const u8, ...) 
 pub extern fn PyErr_WriteUnraisable(?*PyObject) void;
 pub extern fn PyException_SetTraceback(*PyObject, *PyObject) c_int;
 pub extern fn PyException_SetCause(*PyObject, ?*PyObject) void;
+
+pub extern fn PyGC_Disable() c_int;
+pub extern fn PyGC_Enable() c_int;
 
 pub extern fn PyMem_Malloc(usize) ?*anyopaque;
 pub extern fn PyMem_Realloc(?*anyopaque, usize) ?*anyopaque;

@@ -94,6 +94,8 @@ fn makeType(module: *Object, spec: c.PyType_Spec, base: ?*Object, vtable: ?*cons
     return class;
 }
 
+const methods = [_]c.PyMethodDef{ @import("broadcast.zig").method, .{} };
+
 /// Each version of CPython refuses slots that it does not know.
 const slots_3_11 = [_]c.PyModuleDef_Slot{
     .{ .slot = c.Py_mod_exec, .value = @ptrCast(&exec) },
@@ -119,6 +121,7 @@ var definition: c.PyModuleDef = .{
     .m_name = "_native",
     .m_doc = "The compiled part of picows.",
     .m_size = @sizeOf(State),
+    .m_methods = &methods,
     .m_traverse = @ptrCast(&states.traverse),
     .m_clear = @ptrCast(&states.clear),
     .m_free = @ptrCast(&states.free),

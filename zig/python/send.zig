@@ -7,6 +7,8 @@ const clock = @import("clock.zig");
 const errors = @import("errors.zig");
 const socket = @import("socket.zig");
 const frame = @import("frame.zig");
+const Chunk = @import("chunk.zig").Chunk;
+const TcpTransport = @import("tcp.zig").TcpTransport;
 const WSTransport = @import("transport.zig").WSTransport;
 const Object = o.Object;
 const Error = o.Error;
@@ -48,7 +50,7 @@ pub fn closeCode(value: c_long, reason: []const u8) Error!core.CloseCode {
 }
 
 /// Whether sending has no effect any more.
-fn isOver(transport: *WSTransport) bool {
+pub fn isOver(transport: *WSTransport) bool {
     return transport.is_close_frame_sent != 0 or transport.is_disconnected != 0 or transport.connection().is_disconnecting;
 }
 
@@ -57,7 +59,7 @@ pub fn copy(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, pay
     if (!isOver(transport)) try write(transport, opcode, flags, payload);
 }
 
-fn write(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, payload: []const u8) Error!void {
+pub fn write(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, payload: []const u8) Error!void {
     transport.connection().sent_at = clock.now(transport.state);
     const is_client = transport.is_client_side != 0;
     const is_free = try isSocketFree(transport);
@@ -74,8 +76,18 @@ fn write(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, payloa
     _ = core.writer.copy(chunk.data[0..size], opcode, flags, payload, key, transport.state.mask);
     if (is_free and !is_gathered) sent = socket.send(transport.connection().socket, chunk.data[0..size]);
     if (sent == size) return;
-    if (size - sent < share_size_min) return queue(transport, try o.bytes(chunk.data[sent..size]));
-    try queue(transport, try chunk.view(sent, size));
+    try queue(transport, try rest(chunk, sent, size));
+}
+
+/// What was not sent of the frame at the start of a chunk, for `queue`.
+pub fn rest(chunk: *Chunk, sent: usize, size: usize) Error!*Object {
+    if (size - sent < share_size_min) return o.bytes(chunk.data[sent..size]);
+    // A collection could run code that sends, and what that queues would stand inside of this frame.
+    const was_enabled = c.PyGC_Disable() != 0;
+    defer if (was_enabled) {
+        _ = c.PyGC_Enable();
+    };
+    return chunk.view(sent, size);
 }
 
 /// Answers a PING. A peer that sends PINGs and does not read gets one answer, to the last, once it does (RFC 6455 5.5.3).
@@ -110,7 +122,7 @@ pub fn reuse(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, pa
 
 /// Ends a connection on which a part of a frame was sent whose rest could not even be queued: whatever followed would be
 /// read as that rest.
-fn abandon(transport: *WSTransport) void {
+pub fn abandon(transport: *WSTransport) void {
     const aside: errors.Aside = .begin();
     defer aside.end();
     transport.disconnect(false) catch errors.ignore(&transport.ob);
@@ -157,14 +169,32 @@ pub fn noteClose(transport: *WSTransport, direction: Direction, code: core.Close
 fn isSocketFree(transport: *WSTransport) Error!bool {
     const connection = transport.connection();
     if (connection.socket == socket.none) return false;
-    if (!connection.is_queued) return true;
+    return try waiting(transport) == 0 and !connection.is_queued;
+}
+
+/// How many bytes wait in the asyncio transport.
+pub fn waiting(transport: *WSTransport) Error!usize {
+    const connection = transport.connection();
+    if (!connection.is_queued) return 0;
     // The call may run code that sends: what it queues sets the flag again.
     connection.is_queued = false;
     errdefer connection.is_queued = true;
-    const waiting = try o.callMethod(transport.underlying_transport, transport.state.names.get_write_buffer_size, .{});
-    defer o.decref(waiting);
-    if (try o.isTrue(waiting)) connection.is_queued = true;
-    return !connection.is_queued;
+    const size = try bufferSize(transport);
+    if (size > 0) connection.is_queued = true;
+    return size;
+}
+
+fn bufferSize(transport: *WSTransport) Error!usize {
+    const underlying = transport.underlying_transport;
+    if (socket.has_own_transport and o.isInstance(underlying, transport.state.types.TcpTransport)) {
+        const own: *TcpTransport = @ptrCast(underlying);
+        return own.output.size;
+    }
+    const size = try o.callMethod(underlying, transport.state.names.get_write_buffer_size, .{});
+    defer o.decref(size);
+    const value = c.PyLong_AsSsize_t(size);
+    if (value == -1 and c.PyErr_Occurred() != null) return error.Python;
+    return @intCast(@max(value, 0));
 }
 
 /// Sends header and payload from where they stand and returns how much of both the kernel took.

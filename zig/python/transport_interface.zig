@@ -12,21 +12,6 @@ const WSTransport = @import("transport.zig").WSTransport;
 const Object = o.Object;
 const Error = o.Error;
 
-fn readOpcode(object: *Object) Error!c_long {
-    const value = c.PyLong_AsLong(object);
-    if (value == -1 and c.PyErr_Occurred() != null) return error.Python;
-    return value;
-}
-
-fn readFlags(values: *const [4]?*Object) Error!core.Flags {
-    return .{
-        .fin = try args.boolean(values[0], true),
-        .rsv1 = try args.boolean(values[1], false),
-        .rsv2 = try args.boolean(values[2], false),
-        .rsv3 = try args.boolean(values[3], false),
-    };
-}
-
 const send_signature: args.Signature = .{
     .method = "send",
     .names = &.{ "msg_type", "message", "fin", "rsv1", "rsv2", "rsv3" },
@@ -35,10 +20,10 @@ const send_signature: args.Signature = .{
 
 fn sendMessage(self: *WSTransport, given: [*]const *Object, count: c.Py_ssize_t, keywords: ?*Object) Error!*Object {
     const values = try args.parse(send_signature, given, count, keywords);
-    const flags = try readFlags(values[2..6]);
+    const flags = try args.flags(values[2..6]);
     var message = try args.Message.read(values[1]);
     defer message.release();
-    try calls.send(self, try readOpcode(values[0].?), message.data, flags);
+    try calls.send(self, try args.integer(values[0].?), message.data, flags);
     return o.none();
 }
 
@@ -50,14 +35,14 @@ const bytearray_signature: args.Signature = .{
 
 fn sendBytearray(self: *WSTransport, given: [*]const *Object, count: c.Py_ssize_t, keywords: ?*Object) Error!*Object {
     const values = try args.parse(bytearray_signature, given, count, keywords);
-    const flags = try readFlags(values[3..7]);
+    const flags = try args.flags(values[3..7]);
     const offset = c.PyNumber_AsSsize_t(values[2].?, c.exception("OverflowError"));
     if (offset == -1 and c.PyErr_Occurred() != null) return error.Python;
     // The export keeps the memory where it is, whatever the event loop calls meanwhile.
     var view: c.Py_buffer = undefined;
     try o.checkStatus(c.PyObject_GetBuffer(values[1].?, &view, c.PyBUF_WRITABLE));
     defer c.PyBuffer_Release(&view);
-    try calls.sendBytearray(self, try readOpcode(values[0].?), args.slice(&view), offset, flags);
+    try calls.sendBytearray(self, try args.integer(values[0].?), args.slice(&view), offset, flags);
     return o.none();
 }
 
@@ -78,7 +63,7 @@ const close_signature: args.Signature = .{ .method = "send_close", .names = &.{ 
 
 fn sendClose(self: *WSTransport, given: [*]const *Object, count: c.Py_ssize_t, keywords: ?*Object) Error!*Object {
     const values = try args.parse(close_signature, given, count, keywords);
-    const code: c_long = if (values[0]) |value| try readOpcode(value) else @backingInt(core.CloseCode.no_info);
+    const code: c_long = if (values[0]) |value| try args.integer(value) else @backingInt(core.CloseCode.no_info);
     var reason = try args.Message.read(values[1]);
     defer reason.release();
     try calls.sendClose(self, code, reason.data);
