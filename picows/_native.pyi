@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final, Literal, Self, final
 
+from multidict import CIMultiDict
 from typing_extensions import Buffer, disjoint_base
 
 from .broadcast import WSBroadcastResult
@@ -15,6 +16,9 @@ from .closing import WSCloseHandshake, WSDisconnectInfo
 from .handshake import WSUpgradeRequest, WSUpgradeResponse
 
 __version__: Final[str]
+
+def parse_headers(head: bytes, /) -> CIMultiDict[str]: ...
+
 _C_API: Final[object]
 
 class WSMsgType(enum.IntEnum):

@@ -30,6 +30,8 @@ __all__ = [
     "build_request",
     "header_pairs",
     "make_response",
+    "received_request",
+    "switching_response",
 ]
 
 WSHeadersLike = Mapping[str, str] | Iterable[tuple[str, str]]
@@ -54,12 +56,13 @@ class WSUpgradeRequest:
         headers: names in any case; a name may be there several times. None makes an empty one.
     """
 
-    __slots__ = ("headers", "method", "path", "version")
+    __slots__ = ("_head", "_headers", "method", "path", "version")
 
     method: bytes
     path: bytes
     version: bytes
-    headers: CIMultiDict[str]
+    _head: bytes
+    _headers: CIMultiDict[str] | None
 
     def __init__(
         self,
@@ -71,7 +74,19 @@ class WSUpgradeRequest:
         self.method = method
         self.path = path
         self.version = version
-        self.headers = CIMultiDict() if headers is None else headers
+        self._headers = CIMultiDict() if headers is None else headers
+
+    @property
+    def headers(self) -> CIMultiDict[str]:
+        """Names in any case; a name may be there several times."""
+        if self._headers is None:
+            self._headers = _parse(self._head)
+            self._head = b""
+        return self._headers
+
+    @headers.setter
+    def headers(self, headers: CIMultiDict[str]) -> None:
+        self._headers = headers
 
     def __repr__(self) -> str:
         # Without the headers: cookies and credentials are among them, and a repr ends in log files.
@@ -92,12 +107,13 @@ class WSUpgradeResponse:
         body: content of the response, bytes-like; None if there is none.
     """
 
-    __slots__ = ("body", "headers", "status", "version")
+    __slots__ = ("_head", "_headers", "body", "status", "version")
 
     version: bytes
     status: HTTPStatus | int
-    headers: CIMultiDict[str]
     body: bytes | None
+    _head: bytes
+    _headers: CIMultiDict[str] | None
 
     def __init__(
         self,
@@ -108,8 +124,20 @@ class WSUpgradeResponse:
     ) -> None:
         self.version = version
         self.status = status
-        self.headers = CIMultiDict() if headers is None else headers
+        self._headers = CIMultiDict() if headers is None else headers
         self.body = body
+
+    @property
+    def headers(self) -> CIMultiDict[str]:
+        """Names in any case; a name may be there several times."""
+        if self._headers is None:
+            self._headers = _parse(self._head)
+            self._head = b""
+        return self._headers
+
+    @headers.setter
+    def headers(self, headers: CIMultiDict[str]) -> None:
+        self._headers = headers
 
     def __repr__(self) -> str:
         size = 0 if self.body is None else len(self.body)
@@ -258,6 +286,38 @@ class WSUpgradeResponseWithListener:
             raise ValueError(f"an error response (status {response.status}) cannot have a listener")
         self.response = response
         self.listener = listener
+
+
+# What is on the wire is kept as it is, and taken apart when somebody asks for its headers: few do,
+# and a server with many connections has better uses for the time and the memory.
+
+
+def received_request(path: bytes, head: bytes) -> WSUpgradeRequest:
+    """Make the request that the compiled module has read and checked: GET and HTTP/1.1."""
+    request = WSUpgradeRequest.__new__(WSUpgradeRequest)
+    request.method = b"GET"
+    request.path = path
+    request.version = b"HTTP/1.1"
+    request._head = head
+    request._headers = None
+    return request
+
+
+def switching_response(head: bytes) -> WSUpgradeResponse:
+    """Make the response with status 101 that is on the wire, sent or received."""
+    response = WSUpgradeResponse.__new__(WSUpgradeResponse)
+    response.version = b"HTTP/1.1"
+    response.status = HTTPStatus.SWITCHING_PROTOCOLS
+    response.body = None
+    response._head = head
+    response._headers = None
+    return response
+
+
+def _parse(head: bytes) -> CIMultiDict[str]:
+    from ._native import parse_headers  # which imports this module
+
+    return parse_headers(head)
 
 
 def header_pairs(extra_headers: WSHeadersLike | None) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ const listener = @import("listener.zig");
 const socket = @import("socket.zig");
 const states = @import("state.zig");
 const transport = @import("transport.zig");
+const upgrade = @import("upgrade.zig");
 const Object = o.Object;
 const Error = o.Error;
 const State = states.State;
@@ -94,7 +95,11 @@ fn makeType(module: *Object, spec: c.PyType_Spec, base: ?*Object, vtable: ?*cons
     return class;
 }
 
-const methods = [_]c.PyMethodDef{ @import("broadcast.zig").method, .{} };
+const methods = [_]c.PyMethodDef{
+    @import("broadcast.zig").method,
+    o.method("parse_headers", upgrade.parseHeaders, c.METH_O, "parse_headers($module, head, /)\n--\n\nThe headers of a whole HTTP head, as a CIMultiDict."),
+    .{},
+};
 
 /// Each version of CPython refuses slots that it does not know.
 const slots_3_11 = [_]c.PyModuleDef_Slot{

@@ -321,6 +321,8 @@ fn clear(self: *TcpTransport) callconv(.c) c_int {
 fn dealloc(self: *TcpTransport) callconv(.c) void {
     c.PyObject_GC_UnTrack(self);
     if (self.handle != socket.none) warnUnclosed(self);
+    // A socket object closes itself when it goes; the garbage collector may have emptied it already.
+    if (self.python_socket != null) self.handle = socket.none;
     _ = clear(self);
     self.output.clear();
     self.release();

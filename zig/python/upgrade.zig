@@ -37,6 +37,20 @@ pub fn makeHeaders(state: *State, head: core.http.Head) Error!*Object {
     return o.call(state.imports.CIMultiDict, .{list});
 }
 
+/// Module function: the headers of a whole head in bytes, as WSUpgradeRequest and WSUpgradeResponse keep it.
+pub fn parseHeaders(module: *Object, data: *Object) callconv(.c) ?*Object {
+    return o.toC(headersOf(State.of(module), data));
+}
+
+fn headersOf(state: *State, data: *Object) Error!*Object {
+    var fields: [core.http.field_count_max]core.http.Field = undefined;
+    var reader: core.http.HeadReader = .{};
+    return switch (reader.next(try o.bytesData(data), &fields)) {
+        .head => |head| makeHeaders(state, head),
+        .need_more, .failure => errors.raise("ValueError", "these are not the bytes of a whole head"),
+    };
+}
+
 pub fn checkListener(state: *State, listener: *Object) Error!void {
     if (o.isInstance(listener, state.types.WSListener)) return;
     return errors.raiseFormat("TypeError", "a listener derives from WSListener, unlike %R", .{listener});

@@ -67,7 +67,7 @@ fn readAnswer(protocol: *Protocol, transport: *WSTransport, bytes: []const u8, a
     }
     if (line.status != 101 and !at_end and isBodyMissing(line.status, head, body.len)) return null;
 
-    const response = try makeResponse(state, line, head, if (line.status == 101) null else body);
+    const response = if (line.status == 101) try makeSwitching(state, bytes[0..head.size]) else try makeResponse(state, line, head, body);
     defer o.decref(response);
     if (line.status != 101) return raiseStatus(imports.WSInvalidStatusError, line.status, raw_head, body, response);
     const expected = core.handshake.acceptKey(try o.bytesData(transport.connection().endpoint.key));
@@ -104,14 +104,20 @@ fn openClient(protocol: *Protocol, transport: *WSTransport, response: *Object) E
     try upgrade.open(protocol, transport, @ptrCast(listener));
 }
 
-fn makeResponse(state: *State, line: core.http.StatusLine, head: core.http.Head, body: ?[]const u8) Error!*Object {
+fn makeSwitching(state: *State, head: []const u8) Error!*Object {
+    const data = try o.bytes(head);
+    defer o.decref(data);
+    return o.call(state.imports.switching_response, .{data});
+}
+
+fn makeResponse(state: *State, line: core.http.StatusLine, head: core.http.Head, body: []const u8) Error!*Object {
     const version = try o.bytes(line.version);
     defer o.decref(version);
     const status = try o.check(c.PyLong_FromLong(line.status));
     defer o.decref(status);
     const headers = try upgrade.makeHeaders(state, head);
     defer o.decref(headers);
-    const content = if (body) |data| try o.bytes(data) else o.none();
+    const content = try o.bytes(body);
     defer o.decref(content);
     return o.call(state.imports.make_response, .{ version, status, headers, content });
 }

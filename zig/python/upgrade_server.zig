@@ -29,20 +29,17 @@ pub fn received(protocol: *Protocol, transport: *WSTransport, bytes: []const u8)
     };
     const line = core.http.parseRequestLine(head.start_line) orelse return refuse(protocol, transport, 400, "malformed request line");
     if (core.handshake.checkHttp(line, head)) |failure| return refuse(protocol, transport, failure.status(), failure.message());
-    try makeRequest(transport, line, head);
+    try makeRequest(transport, line, bytes[0..head.size]);
     return if (try answer(protocol, transport, head)) head.size else null;
 }
 
-fn makeRequest(transport: *WSTransport, line: core.http.RequestLine, head: core.http.Head) Error!void {
-    const method = try o.bytes(line.method);
-    defer o.decref(method);
+/// Of a request that was found to be a GET of HTTP/1.1.
+fn makeRequest(transport: *WSTransport, line: core.http.RequestLine, head: []const u8) Error!void {
     const path = try o.bytes(line.target);
     defer o.decref(path);
-    const version = try o.bytes(line.version);
-    defer o.decref(version);
-    const headers = try upgrade.makeHeaders(transport.state, head);
-    defer o.decref(headers);
-    const request = try o.call(transport.state.imports.WSUpgradeRequest, .{ method, path, version, headers });
+    const data = try o.bytes(head);
+    defer o.decref(data);
+    const request = try o.call(transport.state.imports.received_request, .{ path, data });
     defer o.decref(request);
     o.replace(&transport.request, request);
 }
@@ -62,23 +59,38 @@ fn answer(protocol: *Protocol, transport: *WSTransport, head: core.http.Head) Er
 /// factory or its response raises is raised before anything was sent.
 fn accept(protocol: *Protocol, transport: *WSTransport, head: core.http.Head) Error!?*WSListener {
     const chosen = try choose(transport);
-    defer o.decref(chosen.response);
+    defer if (chosen.response) |response| o.decref(response);
     const listener = chosen.listener orelse {
-        try respondLast(protocol, transport, chosen.response);
+        try respondLast(protocol, transport, chosen.response.?);
         try transport.disconnect(true);
         return null;
     };
     errdefer o.decref(listener);
-    switch (core.handshake.checkUpgrade(head)) {
+    const accept_value = switch (core.handshake.checkUpgrade(head)) {
         .failure => |failure| {
             _ = try refuse(protocol, transport, failure.status(), failure.message());
             o.decref(listener);
             return null;
         },
-        .accept => |value| try setHeader(transport, chosen.response, "Sec-WebSocket-Accept", &value),
-    }
-    try respond(transport, chosen.response);
+        .accept => |value| value,
+    };
+    if (chosen.response) |response| {
+        try setHeader(transport, response, "Sec-WebSocket-Accept", &accept_value);
+        try respond(transport, response);
+    } else try respondPlainly(transport, &accept_value);
     return listener;
+}
+
+/// The answer that most servers give: nothing in it is theirs.
+fn respondPlainly(transport: *WSTransport, accept_value: *const [28]u8) Error!void {
+    var buffer: [256]u8 = undefined;
+    const data = try o.bytes(core.handshake.responseSwitching(accept_value, &buffer));
+    const response = o.call(transport.state.imports.switching_response, .{data}) catch |failure| {
+        o.decref(data);
+        return failure;
+    };
+    defer o.decref(response);
+    try sendAnswer(transport, response, data);
 }
 
 /// The user's code raised: log it and answer 500. The peer learns nothing of the exception: its text may hold secrets.
@@ -92,8 +104,8 @@ fn answerInternalError(protocol: *Protocol, transport: *WSTransport) Error!void 
     try transport.disconnect(true);
 }
 
-/// A response, and the listener exactly if it is a 101.
-const Chosen = struct { response: *Object, listener: ?*WSListener };
+/// A response, null for the plain 101, and the listener exactly if it is a 101.
+const Chosen = struct { response: ?*Object, listener: ?*WSListener };
 
 /// What the listener factory wants: references in the result are the caller's.
 fn choose(transport: *WSTransport) Error!Chosen {
@@ -102,10 +114,7 @@ fn choose(transport: *WSTransport) Error!Chosen {
     const result = try o.call(transport.connection().endpoint.listener_factory, .{transport.request});
     defer o.decref(result);
     if (o.isNone(result)) return .{ .response = try errorResponse(state, 404, "404 Not Found"), .listener = null };
-    if (o.isInstance(result, state.types.WSListener)) {
-        const response = try o.callMethod(state.imports.WSUpgradeResponse, names.create_101_response, .{});
-        return .{ .response = response, .listener = @ptrCast(o.incref(result)) };
-    }
+    if (o.isInstance(result, state.types.WSListener)) return .{ .response = null, .listener = @ptrCast(o.incref(result)) };
     if (!o.isInstance(result, state.imports.WSUpgradeResponseWithListener)) {
         return errors.raiseFormat("TypeError", "a listener factory returns a WSListener, a WSUpgradeResponseWithListener or None, not %R", .{result});
     }
@@ -179,7 +188,11 @@ fn setHeader(transport: *WSTransport, response: *Object, name: []const u8, value
 }
 
 fn respond(transport: *WSTransport, response: *Object) Error!void {
-    const data = try o.callMethod(response, transport.state.names.to_bytes, .{});
+    try sendAnswer(transport, response, try o.callMethod(response, transport.state.names.to_bytes, .{}));
+}
+
+/// Takes the reference to `data` over.
+fn sendAnswer(transport: *WSTransport, response: *Object, data: *Object) Error!void {
     o.replace(&transport.response, response);
     const endpoint = transport.connection().endpoint;
     if (endpoint.log_debug) log.debug(transport.state, endpoint.logger, "%r answered with %r", .{ transport.request, response });
