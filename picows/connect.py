@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import functools
 import inspect
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from ssl import SSLContext
+from types import FunctionType
 from typing import Any, TypeAlias, TypeVar, cast
 
-from ._native import Protocol, WSAutoPingStrategy, WSListener, WSTransport
+from ._native import Endpoint, Protocol, WSAutoPingStrategy, WSListener, WSTransport
 from .dial import Dialer, Tls, WSSocketFactory
 from .exceptions import WSInvalidStatusError
-from .handshake import (
-    WSHeadersLike,
-    WSUpgradeRequest,
-    WSUpgradeResponse,
-    build_request,
-    header_pairs,
-)
+from .handshake import WSUpgradeRequest, WSUpgradeResponse, build_request
+from .header_text import WSHeadersLike, header_pairs
 from .loops import network_of
 from .options import WSLoggerLike, endpoint_maker, resolve_logger, resolve_use_aiofastnet
-from .proxy import connect_through, parse_proxy
+from .proxy import Proxy, connect_through, parse_proxy
 from .redirect import Hop, is_redirect, next_hop, too_many_redirects
 from .tcp import has_own_transport
 from .url import parse_url
@@ -152,14 +147,7 @@ async def ws_connect(
         request, request_bytes = build_request(hop.url, key, hop.extra_headers)
         endpoint = make_endpoint(request=request, request_bytes=request_bytes, key=key.encode())
         try:
-            async with _limited(seconds_max, "through the proxy" if through else f"to {hop}"):
-                if through is None:
-                    protocol = await dialer.open(endpoint, hop.url, tls)
-                else:
-                    protocol = cast(
-                        Protocol,
-                        await connect_through(through, dialer, endpoint, hop.url, tls),
-                    )
+            protocol = await _open(through, dialer, endpoint, hop, tls, seconds_max)
             transport, listener = await _upgraded(protocol)
             return transport, cast(_Listener, listener)
         except WSInvalidStatusError as error:
@@ -195,15 +183,26 @@ def _seconds_until_upgrade(handshake_timeout: float | None, tls: Tls) -> float |
     return max(handshake_timeout, tls_timeout)
 
 
-@contextlib.asynccontextmanager
-async def _limited(seconds_max: float | None, where: str) -> AsyncIterator[None]:
+async def _open(
+    through: Proxy | None,
+    dialer: Dialer,
+    endpoint: Endpoint,
+    hop: Hop,
+    tls: Tls,
+    seconds_max: float | None,
+) -> Protocol:
+    """A connection that has come to the upgrade."""
     clock = asyncio.timeout(seconds_max)
     try:
         async with clock:
-            yield
+            if through is None:
+                return await dialer.open(endpoint, hop.url, tls)
+            protocol = await connect_through(through, dialer, endpoint, hop.url, tls)
+            return cast(Protocol, protocol)
     except TimeoutError:
         if not clock.expired():
             raise  # the kernel's
+        where = "through the proxy" if through else f"to {hop}"
         raise TimeoutError(f"no connection {where} in {seconds_max} seconds") from None
 
 
@@ -216,6 +215,11 @@ def _take_tls_options(kwargs: dict[str, Any]) -> dict[str, Any]:
 
 def _takes_handshake(factory: Callable[..., Any]) -> bool:
     """Whether a listener factory wants (request, response). Some callables tell nothing: no."""
+    # What most of them are; to read a whole signature takes long.
+    if type(factory) is FunctionType and not factory.__code__.co_argcount:
+        return False
+    if type(factory) is type and inspect.getattr_static(factory, "__init__") is object.__init__:
+        return False
     try:
         signature = inspect.signature(factory)
     except (TypeError, ValueError):

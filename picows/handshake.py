@@ -1,4 +1,4 @@
-"""The opening handshake as Python objects (RFC 6455, 4): requests, responses and their header text.
+"""The opening handshake as Python objects (RFC 6455, 4): requests and responses.
 
 The compiled module reads and checks heads; what is here is what users see and make. Header text is
 UTF-8 with `surrogateescape` both ways, so any bytes that were received can be sent on unchanged.
@@ -8,42 +8,32 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from multidict import CIMultiDict
 
 from .exceptions import WSInvalidURL
+from .header_text import WSHeadersLike, add_extra_headers, header_block, header_pairs
 
 if TYPE_CHECKING:
     from .picows import WSListener
     from .url import WSParsedURL
 
 __all__ = [
-    "WSHeadersLike",
     "WSUpgradeRequest",
     "WSUpgradeResponse",
     "WSUpgradeResponseWithListener",
-    "add_extra_headers",
     "basic_credentials",
     "build_request",
-    "header_pairs",
     "make_response",
     "received_request",
     "switching_response",
 ]
 
-WSHeadersLike = Mapping[str, str] | Iterable[tuple[str, str]]
-"""Headers as users give them; a mapping may hold a name several times, as `CIMultiDict` does."""
-
 _VERSION: Final = re.compile(rb"HTTP/[0-9]\.[0-9]")  # RFC 9112, 2.3
-_FIELD_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, 5.6.2: a token
-_NOT_IN_FIELD_VALUE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110, 5.5
 _TEXT_PLAIN: Final = "text/plain; charset=utf-8"
-_NOT_HEADERS: Final = (
-    "extra_headers has to be a mapping or an iterable of pairs (name, value), all of them str"
-)
 
 
 class WSUpgradeRequest:
@@ -258,7 +248,7 @@ class WSUpgradeResponse:
             headers["Content-Length"] = str(len(body))
 
         message = bytearray(b"%b %d %b\r\n" % (self.version, status, phrase.encode("ascii")))
-        message += _header_block(headers)
+        message += header_block(headers)
         message += body
         return message
 
@@ -320,46 +310,6 @@ def _parse(head: bytes) -> CIMultiDict[str]:
     return parse_headers(head)
 
 
-def header_pairs(extra_headers: WSHeadersLike | None) -> list[tuple[str, str]]:
-    """Return headers given by a user as a list of pairs, so that an iterator can be used more than
-    once.
-
-    Raises:
-        TypeError: not a mapping or an iterable of pairs of str.
-    """
-    if extra_headers is None:
-        return []
-    if isinstance(extra_headers, str | bytes):
-        # An iterable as well, and the empty one would pass for "no headers".
-        raise TypeError(_NOT_HEADERS)
-    items: Any = getattr(extra_headers, "items", lambda: extra_headers)()
-    if not isinstance(items, Iterable):
-        raise TypeError(_NOT_HEADERS)
-    pairs: list[tuple[str, str]] = []
-    for pair in items:
-        try:
-            name, value = pair
-        except (TypeError, ValueError):  # cannot be unpacked; not two
-            raise TypeError(_NOT_HEADERS) from None
-        if isinstance(pair, str) or not isinstance(name, str) or not isinstance(value, str):
-            raise TypeError(_NOT_HEADERS)
-        pairs.append((name, value))
-    return pairs
-
-
-def add_extra_headers(headers: CIMultiDict[str], extra_headers: WSHeadersLike | None) -> None:
-    """Add a user's headers to the generated ones: `Host` replaces, all others are added.
-
-    Raises:
-        TypeError: not a mapping or an iterable of pairs of str.
-    """
-    for name, value in header_pairs(extra_headers):
-        if name.lower() == "host":
-            headers[name] = value  # RFC 9112, 3.2: a request has exactly one
-        else:
-            headers.add(name, value)
-
-
 def build_request(
     url: WSParsedURL, key: str, extra_headers: WSHeadersLike | None = None
 ) -> tuple[WSUpgradeRequest, bytes]:
@@ -397,7 +347,7 @@ def build_request(
 
     request = WSUpgradeRequest(b"GET", url.resource_name.encode("ascii"), b"HTTP/1.1", headers)
     request_line = b"%b %b %b\r\n" % (request.method, request.path, request.version)
-    return request, request_line + _header_block(headers)
+    return request, request_line + header_block(headers)
 
 
 def basic_credentials(url: WSParsedURL) -> str | None:
@@ -446,15 +396,3 @@ def _status(number: int) -> HTTPStatus | int:
         return HTTPStatus(number)
     except ValueError:
         return number
-
-
-def _header_block(headers: CIMultiDict[str]) -> bytes:
-    """Field lines and the empty line (RFC 9112, 2.1); refuses what would end a line early."""
-    lines = []
-    for name, value in headers.items():
-        if not _FIELD_NAME.fullmatch(name):
-            raise ValueError(f"{name!r} cannot be the name of a header")
-        if forbidden := _NOT_IN_FIELD_VALUE.search(value):
-            raise ValueError(f"the value of header {name!r} contains {forbidden[0]!r}")
-        lines.append(f"{name}: {value}\r\n")
-    return "".join(lines).encode("utf-8", "surrogateescape") + b"\r\n"

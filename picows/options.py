@@ -63,14 +63,18 @@ def resolve_logger(name: WSLoggerLike, default: str) -> logging.Logger | logging
     return name
 
 
+@functools.cache
+def has_aiofastnet() -> bool:
+    return importlib.util.find_spec("aiofastnet") is not None
+
+
 def resolve_use_aiofastnet(use_aiofastnet: bool | None) -> bool:
     """Whether aiofastnet drives the sockets: None means where it is installed."""
-    is_installed = importlib.util.find_spec("aiofastnet") is not None
-    if use_aiofastnet and not is_installed:
+    if use_aiofastnet and not has_aiofastnet():
         raise ValueError(
             "use_aiofastnet=True needs the package aiofastnet; install it or pass None"
         )
-    return is_installed if use_aiofastnet is None else use_aiofastnet
+    return has_aiofastnet() if use_aiofastnet is None else use_aiofastnet
 
 
 def check_auto_ping(

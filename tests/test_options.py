@@ -42,6 +42,7 @@ def test_aiofastnet_that_is_not_installed_is_an_error_only_if_asked_for(
     monkeypatch.delitem(sys.modules, "aiofastnet", raising=False)
     monkeypatch.setattr(sys, "path", [])
     monkeypatch.setattr(sys, "path_importer_cache", {})
+    monkeypatch.setattr(options, "has_aiofastnet", options.has_aiofastnet.__wrapped__)
     assert options.resolve_use_aiofastnet(None) is False
     assert options.resolve_use_aiofastnet(False) is False
     with pytest.raises(ValueError, match="aiofastnet"):

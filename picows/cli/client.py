@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import WSCloseCode, WSError, WSListener, WSTransport, ws_connect
-from ..handshake import header_pairs
+from ..header_text import header_pairs
 from ..proxy import parse_proxy
 from ..url import parse_url
 from . import arguments as read

@@ -1,0 +1,70 @@
+"""Headers as users give them, and as they go onto the wire."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from multidict import CIMultiDict
+
+WSHeadersLike = Mapping[str, str] | Iterable[tuple[str, str]]
+"""Headers as users give them; a mapping may hold a name several times, as `CIMultiDict` does."""
+
+_FIELD_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, 5.6.2: a token
+_NOT_IN_FIELD_VALUE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110, 5.5
+_NOT_HEADERS: Final = (
+    "extra_headers has to be a mapping or an iterable of pairs (name, value), all of them str"
+)
+
+
+def header_pairs(extra_headers: WSHeadersLike | None) -> list[tuple[str, str]]:
+    """Return headers given by a user as a list of pairs, so that an iterator can be used more than
+    once.
+
+    Raises:
+        TypeError: not a mapping or an iterable of pairs of str.
+    """
+    if extra_headers is None:
+        return []
+    if isinstance(extra_headers, str | bytes):
+        # An iterable as well, and the empty one would pass for "no headers".
+        raise TypeError(_NOT_HEADERS)
+    items: Any = getattr(extra_headers, "items", lambda: extra_headers)()
+    if not isinstance(items, Iterable):
+        raise TypeError(_NOT_HEADERS)
+    pairs: list[tuple[str, str]] = []
+    for pair in items:
+        try:
+            name, value = pair
+        except (TypeError, ValueError):  # cannot be unpacked; not two
+            raise TypeError(_NOT_HEADERS) from None
+        if isinstance(pair, str) or not isinstance(name, str) or not isinstance(value, str):
+            raise TypeError(_NOT_HEADERS)
+        pairs.append((name, value))
+    return pairs
+
+
+def add_extra_headers(headers: CIMultiDict[str], extra_headers: WSHeadersLike | None) -> None:
+    """Add a user's headers to the generated ones: `Host` replaces, all others are added.
+
+    Raises:
+        TypeError: not a mapping or an iterable of pairs of str.
+    """
+    for name, value in header_pairs(extra_headers):
+        if name.lower() == "host":
+            headers[name] = value  # RFC 9112, 3.2: a request has exactly one
+        else:
+            headers.add(name, value)
+
+
+def header_block(headers: CIMultiDict[str]) -> bytes:
+    """Field lines and the empty line (RFC 9112, 2.1); refuses what would end a line early."""
+    lines = []
+    for name, value in headers.items():
+        if not _FIELD_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} cannot be the name of a header")
+        if forbidden := _NOT_IN_FIELD_VALUE.search(value):
+            raise ValueError(f"the value of header {name!r} contains {forbidden[0]!r}")
+        lines.append(f"{name}: {value}\r\n")
+    return "".join(lines).encode("utf-8", "surrogateescape") + b"\r\n"
