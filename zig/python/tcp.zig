@@ -286,10 +286,8 @@ pub const TcpTransport = extern struct {
         const aside: errors.Aside = .begin();
         defer aside.end();
         self.closeSocket();
-        const acceptor = self.acceptor orelse return;
-        self.acceptor = null;
-        defer o.decref(acceptor);
-        acceptor.detach();
+        if (self.acceptor) |acceptor| acceptor.detach();
+        o.clear(&self.acceptor);
     }
 
     fn closeSocket(self: *TcpTransport) void {
@@ -325,7 +323,9 @@ fn dealloc(self: *TcpTransport) callconv(.c) void {
     if (self.python_socket != null) self.handle = socket.none;
     _ = clear(self);
     self.output.clear();
-    self.release();
+    self.closeSocket();
+    // Who accepted it is told nothing: it goes as well, or this would not happen before the connection was lost.
+    o.clear(&self.acceptor);
     o.clear(&self.python_socket);
     o.clear(&self.context);
     o.decref(self.endpoint);
