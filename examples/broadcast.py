@@ -10,7 +10,6 @@ It prints:
 """
 
 import asyncio
-from collections.abc import Iterable
 
 from picows import (
     WSCloseCode,
@@ -18,6 +17,7 @@ from picows import (
     WSListener,
     WSMsgType,
     WSTransport,
+    ws_broadcast,
     ws_connect,
     ws_create_server,
 )
@@ -27,19 +27,17 @@ subscribers: set[WSTransport] = set()
 
 class Subscriber(WSListener):
     def on_ws_connected(self, transport: WSTransport) -> None:
-        self.transport = transport
         subscribers.add(transport)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         subscribers.discard(transport)
 
-    # Who reads too slowly misses some, and delays nobody.
+    # What may wait for a slow reader is bounded by ws_broadcast; these would log a warning.
     def pause_writing(self) -> None:
-        subscribers.discard(self.transport)
+        pass
 
     def resume_writing(self) -> None:
-        if not self.transport.is_disconnected:
-            subscribers.add(self.transport)
+        pass
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if frame.msg_type == WSMsgType.CLOSE:
@@ -47,9 +45,9 @@ class Subscriber(WSListener):
             transport.disconnect()
 
 
-def broadcast(transports: Iterable[WSTransport], msg_type: WSMsgType, message: bytes) -> None:
-    for transport in list(transports):
-        transport.send(msg_type, message)
+def publish(message: str) -> None:
+    """Who reads so slowly that 64 KiB wait for it misses this one, and delays nobody."""
+    ws_broadcast(subscribers, WSMsgType.TEXT, message, max_queued=64 * 1024)
 
 
 class Reader(WSListener):
@@ -70,7 +68,7 @@ async def main() -> None:
     readers = [(name, *await ws_connect(Reader, url)) for name in ("ada", "bob", "eve")]
 
     for number in range(3):
-        broadcast(subscribers, WSMsgType.TEXT, f"tick {number}".encode())
+        publish(f"tick {number}")
         await asyncio.sleep(0.01)
     for transport in list(subscribers):
         transport.send_close(WSCloseCode.GOING_AWAY)

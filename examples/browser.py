@@ -19,6 +19,7 @@ from picows import (
     WSUpgradeRequest,
     WSUpgradeResponse,
     WSUpgradeResponseWithListener,
+    ws_broadcast,
     ws_create_server,
 )
 
@@ -30,7 +31,6 @@ room: set[WSTransport] = set()
 
 class Guest(WSListener):
     def on_ws_connected(self, transport: WSTransport) -> None:
-        self.transport = transport
         room.add(transport)
         send_to_all(f"{len(room)} in the room")
 
@@ -46,12 +46,15 @@ class Guest(WSListener):
             send_to_all(frame.get_payload_as_utf8_text())
 
     def pause_writing(self) -> None:
-        self.transport.disconnect(graceful=False)  # it does not read; its page may come back
+        pass  # send_to_all() sees to it
+
+    def resume_writing(self) -> None:
+        pass
 
 
 def send_to_all(text: str) -> None:
-    for transport in list(room):
-        transport.send(WSMsgType.TEXT, text)
+    # Who does not read is disconnected; its page comes back when it can.
+    ws_broadcast(room, WSMsgType.TEXT, text, when_full="disconnect")
 
 
 def answer(request: WSUpgradeRequest) -> Guest | WSUpgradeResponseWithListener | None:
