@@ -7,6 +7,7 @@ import asyncio
 import gc
 import logging
 import socket
+import sys
 from typing import Any
 
 import pytest
@@ -309,3 +310,23 @@ def test_a_send_from_a_destructor_in_the_middle_of_a_send(size: int, role: str) 
         driven.run(main())
     finally:
         gc.unfreeze()
+
+
+@pytest.mark.parametrize("stack", [each for each in stacks.STACKS if not each.tls], ids=str)
+def test_a_bytes_message_waits_where_it_is(stack: Stack) -> None:
+    """What the kernel does not take of a server's large message is not copied while it waits."""
+
+    async def main() -> None:
+        payload = pattern(8 << 20)
+        references = sys.getrefcount(payload)
+        async with ours.paired("server", use_aiofastnet=stack.use_aiofastnet) as pair:
+            pair.transport.send(BINARY, payload)
+            assert pair.transport.underlying_transport.get_write_buffer_size() > 0
+            if stack.use_aiofastnet is None:
+                assert sys.getrefcount(payload) > references
+            pair.transport.send(BINARY, b"behind it")
+            assert await pair.peer.read_frame() == Frame(wire.BINARY, payload)
+            assert await pair.peer.read_frame() == Frame(wire.BINARY, b"behind it")
+        assert sys.getrefcount(payload) == references
+
+    stacks.run(stack.loop, main())

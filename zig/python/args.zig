@@ -83,6 +83,8 @@ pub fn boolean(value: ?*Object, default: bool) Error!bool {
 /// The bytes of a message while a call lasts: a str as UTF-8, a contiguous bytes-like object, or None for nothing.
 pub const Message = struct {
     data: []const u8,
+    /// The object, if its bytes never change.
+    constant: ?*Object = null,
     view: c.Py_buffer = undefined,
     has_view: bool = false,
 
@@ -95,7 +97,10 @@ pub const Message = struct {
             const data = c.PyUnicode_AsUTF8AndSize(value, &size) orelse return error.Python;
             return .{ .data = data[0..@intCast(size)] };
         }
-        if (type_flags & bytes_subclass != 0) return .{ .data = try o.bytesData(value) };
+        if (type_flags & bytes_subclass != 0) {
+            // A derived class may show other bytes than it has.
+            return .{ .data = try o.bytesData(value), .constant = if (value.ob_type == c.bytesType()) value else null };
+        }
         var message: Message = .{ .data = "" };
         if (c.PyObject_GetBuffer(value, &message.view, c.PyBUF_SIMPLE) < 0) {
             if (c.PyErr_ExceptionMatches(c.exception("TypeError")) == 0) return error.Python;

@@ -72,7 +72,7 @@ fn readFlags(value: c_uint) Error!core.Flags {
 
 fn send(self: *WSTransport, msg_type: c_int, payload: ?[*]u8, size: c.Py_ssize_t, flags: c_uint) callconv(.c) c_int {
     const data = slice(payload, size) catch return -1;
-    return status(calls.send(self, msg_type, data, readFlags(flags) catch return -1));
+    return status(calls.send(self, msg_type, data, null, readFlags(flags) catch return -1));
 }
 
 fn sendReuse(self: *WSTransport, msg_type: c_int, payload: ?[*]u8, size: c.Py_ssize_t, flags: c_uint) callconv(.c) c_int {

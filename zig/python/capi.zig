@@ -173,6 +173,7 @@ pub extern fn PyLong_FromSsize_t(Py_ssize_t) ?*PyObject;
 pub extern fn PyFloat_AsDouble(*PyObject) f64;
 pub extern fn PyFloat_FromDouble(f64) ?*PyObject;
 pub extern fn PyBool_FromLong(c_long) ?*PyObject;
+pub extern fn PySequence_GetSlice(*PyObject, Py_ssize_t, Py_ssize_t) ?*PyObject;
 pub extern fn PyTuple_New(Py_ssize_t) ?*PyObject;
 pub extern fn PyTuple_SetItem(*PyObject, Py_ssize_t, *PyObject) c_int;
 pub extern fn PyTuple_Size(*PyObject) Py_ssize_t;
@@ -224,6 +225,10 @@ pub inline fn none() *PyObject {
 /// The class `object`.
 pub inline fn baseObject() *PyTypeObject {
     return @extern(*PyTypeObject, .{ .name = "PyBaseObject_Type", .is_dll_import = is_windows });
+}
+
+pub inline fn bytesType() *PyTypeObject {
+    return @extern(*PyTypeObject, .{ .name = "PyBytes_Type", .is_dll_import = is_windows });
 }
 
 /// A built-in exception class: `exception("ValueError")`.

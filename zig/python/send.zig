@@ -1,5 +1,6 @@
 //! Frames out: what may be sent, how its bytes are made, and which way they go.
 
+const std = @import("std");
 const core = @import("core");
 const c = @import("capi.zig");
 const o = @import("object.zig");
@@ -56,10 +57,15 @@ pub fn isOver(transport: *WSTransport) bool {
 
 /// Sends a frame with a copy of `payload`.
 pub fn copy(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, payload: []const u8) Error!void {
-    if (!isOver(transport)) try write(transport, opcode, flags, payload);
+    try share(transport, opcode, flags, payload, null);
 }
 
-pub fn write(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, payload: []const u8) Error!void {
+/// Like `copy`, but what waits may stay in `constant`, the object that the payload belongs to.
+pub fn share(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, payload: []const u8, constant: ?*Object) Error!void {
+    if (!isOver(transport)) try write(transport, opcode, flags, payload, constant);
+}
+
+pub fn write(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, payload: []const u8, constant: ?*Object) Error!void {
     transport.connection().sent_at = clock.now(transport.state);
     const is_client = transport.is_client_side != 0;
     const is_free = try isSocketFree(transport);
@@ -68,6 +74,10 @@ pub fn write(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, pa
     var sent = if (is_gathered) gather(transport, opcode, flags, payload) else 0;
     if (sent == size) return;
     errdefer if (sent > 0) abandon(transport);
+    // A part of the payload is sent, so the header is.
+    if (constant) |object| if (sent > size - payload.len) {
+        return queue(transport, try restOfConstant(object, payload.len - (size - sent)));
+    };
 
     const loop = transport.connection().endpoint.loop_state;
     const key: ?[4]u8 = if (is_client) loop.nextKey() else null;
@@ -82,13 +92,32 @@ pub fn write(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, pa
 /// What was not sent of the frame at the start of a chunk, for `queue`.
 pub fn rest(chunk: *Chunk, sent: usize, size: usize) Error!*Object {
     if (size - sent < share_size_min) return o.bytes(chunk.data[sent..size]);
-    // A collection could run code that sends, and what that queues would stand inside of this frame.
-    const was_enabled = c.PyGC_Disable() != 0;
-    defer if (was_enabled) {
-        _ = c.PyGC_Enable();
-    };
+    const pause: CollectionPause = .begin();
+    defer pause.end();
     return chunk.view(sent, size);
 }
+
+/// The bytes of an object from `start` on, which stay where they are.
+fn restOfConstant(object: *Object, start: usize) Error!*Object {
+    const pause: CollectionPause = .begin();
+    defer pause.end();
+    const view = try o.check(c.PyMemoryView_FromObject(object));
+    defer o.decref(view);
+    return o.check(c.PySequence_GetSlice(view, @intCast(start), std.math.maxInt(c.Py_ssize_t)));
+}
+
+/// A collection of garbage could run code that sends, and what that queues would stand inside of the frame in hand.
+const CollectionPause = struct {
+    was_enabled: bool,
+
+    fn begin() CollectionPause {
+        return .{ .was_enabled = c.PyGC_Disable() != 0 };
+    }
+
+    fn end(self: CollectionPause) void {
+        if (self.was_enabled) _ = c.PyGC_Enable();
+    }
+};
 
 /// Answers a PING. A peer that sends PINGs and does not read gets one answer, to the last, once it does (RFC 6455 5.5.3).
 pub fn pong(transport: *WSTransport, payload: []const u8) Error!void {
@@ -134,7 +163,7 @@ pub fn close(transport: *WSTransport, code: core.CloseCode, reason: []const u8) 
     var buffer: [core.control_payload_size_max]u8 = undefined;
     // Before the bytes go: the event loop may call pause_writing(), and what that sends must not follow a CLOSE.
     transport.is_close_frame_sent = 1;
-    write(transport, .close, .{ .fin = true }, core.close.encode(code, reason, &buffer)) catch {
+    write(transport, .close, .{ .fin = true }, core.close.encode(code, reason, &buffer), null) catch {
         transport.is_close_frame_sent = 0;
         return error.Python;
     };

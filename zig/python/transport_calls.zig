@@ -6,12 +6,15 @@ const errors = @import("errors.zig");
 const ping = @import("ping.zig");
 const frames = @import("send.zig");
 const WSTransport = @import("transport.zig").WSTransport;
-const Error = @import("object.zig").Error;
+const o = @import("object.zig");
+const Object = o.Object;
+const Error = o.Error;
 
-pub fn send(self: *WSTransport, msg_type: c_long, payload: []const u8, flags: core.Flags) Error!void {
+/// `constant` is the object that the payload belongs to, if its bytes never change.
+pub fn send(self: *WSTransport, msg_type: c_long, payload: []const u8, constant: ?*Object, flags: core.Flags) Error!void {
     try self.checkThread("send");
     const opcode = try frames.dataOpcode(msg_type, payload.len, flags);
-    try frames.copy(self, opcode, flags, payload);
+    try frames.share(self, opcode, flags, payload, constant);
 }
 
 /// The payload stays where it is, and is masked there by a client. The 14 bytes in front of it are written to.

@@ -23,7 +23,7 @@ fn sendMessage(self: *WSTransport, given: [*]const *Object, count: c.Py_ssize_t,
     const flags = try args.flags(values[2..6]);
     var message = try args.Message.read(values[1]);
     defer message.release();
-    try calls.send(self, try args.integer(values[0].?), message.data, flags);
+    try calls.send(self, try args.integer(values[0].?), message.data, message.constant, flags);
     return o.none();
 }
 

@@ -77,7 +77,7 @@ fn done(result: Error!void) ?*Object {
 fn send(self: *WSTransport, msg_type: c_int, message: *Object, _: c_int, options: ?*const FrameOptions) callconv(.c) ?*Object {
     var payload = args.Message.read(message) catch return null;
     defer payload.release();
-    return done(calls.send(self, msg_type, payload.data, FrameOptions.flags(options)));
+    return done(calls.send(self, msg_type, payload.data, payload.constant, FrameOptions.flags(options)));
 }
 
 fn sendReuseExternalBytearray(self: *WSTransport, msg_type: c_int, buffer: *Object, offset: c.Py_ssize_t, _: c_int, options: ?*const FrameOptions) callconv(.c) ?*Object {
