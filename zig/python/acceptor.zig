@@ -6,9 +6,10 @@ const o = @import("object.zig");
 const errors = @import("errors.zig");
 const linux = @import("linux.zig");
 const socket = @import("socket.zig");
+const tcp = @import("tcp.zig");
 const Endpoint = @import("endpoint.zig").Endpoint;
 const State = @import("state.zig").State;
-const TcpTransport = @import("tcp.zig").TcpTransport;
+const TcpTransport = tcp.TcpTransport;
 const Object = o.Object;
 const Error = o.Error;
 
@@ -78,14 +79,11 @@ fn create(class: *c.PyTypeObject, arguments: *Object, kwargs: ?*Object) Error!*O
     if (c.PyArg_ParseTupleAndKeywords(arguments, kwargs, "OO:Acceptor", &names, &endpoint, &listening) == 0) return error.Python;
     const state: *State = @ptrCast(@alignCast(c.PyType_GetModuleState(class).?));
     if (!o.isInstance(endpoint, state.types.Endpoint)) return errors.raise("TypeError", "endpoint is an Endpoint");
-    const number = try o.callMethod(listening, state.names.fileno, .{});
-    defer o.decref(number);
-    const handle = c.PyLong_AsLong(number);
-    if (handle < 0) return if (c.PyErr_Occurred() != null) error.Python else errors.raise("ValueError", "the socket is closed");
+    const handle = try tcp.handleOf(state, listening);
     const self = try o.allocate(Acceptor, @ptrCast(class));
     self.endpoint = @ptrCast(o.incref(endpoint));
     self.listening = o.incref(listening);
-    self.handle = @intCast(handle);
+    self.handle = handle;
     socket.setNoDelay(self.handle);
     return &self.ob;
 }

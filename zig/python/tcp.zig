@@ -79,11 +79,7 @@ pub const TcpTransport = extern struct {
 
     /// Over a socket that we connected.
     pub fn connected(class: *c.PyTypeObject, endpoint: *Endpoint, python_socket: *Object) Error!*TcpTransport {
-        const number = try o.callMethod(python_socket, endpoint.state.names.fileno, .{});
-        defer o.decref(number);
-        const handle = c.PyLong_AsLong(number);
-        if (handle < 0) return if (c.PyErr_Occurred() != null) error.Python else errors.raise("ValueError", "the socket is closed");
-        const self = try create(class, endpoint, @intCast(handle));
+        const self = try create(class, endpoint, try handleOf(endpoint.state, python_socket));
         errdefer o.decref(self);
         self.python_socket = o.incref(python_socket);
         self.peer = linux.peerAddress(self.handle);
@@ -298,6 +294,15 @@ pub const TcpTransport = extern struct {
         o.callMethodVoid(owner, self.state.names.close, .{}) catch errors.ignore(owner);
     }
 };
+
+/// The handle of an open socket, Python's object.
+pub fn handleOf(state: *State, python_socket: *Object) Error!linux.Handle {
+    const number = try o.callMethod(python_socket, state.names.fileno, .{});
+    defer o.decref(number);
+    const handle = c.PyLong_AsLong(number);
+    if (handle >= 0) return @intCast(handle);
+    return if (c.PyErr_Occurred() != null) error.Python else errors.raise("ValueError", "the socket is closed");
+}
 
 fn traverse(self: *TcpTransport, proc: c.visitproc, arg: ?*anyopaque) callconv(.c) c_int {
     const others = [_]?*Object{
