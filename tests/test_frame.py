@@ -293,7 +293,46 @@ def test_frames_cut_at_every_offset_around_the_end_of_the_chunk(size: int, role:
         transport = await driven.open_as(role, listener)
         for offset in range(size + 20 if size <= 200 else 30):
             await one(transport, listener, offset)
-        assert max(transport.read_sizes) <= max(driven.READ_SIZE_MAX, size + 14)
+        # One byte more than a large frame shows that a read took all there was.
+        assert max(transport.read_sizes) <= max(driven.READ_SIZE_MAX, size + 14 + 1)
+
+    driven.run(main())
+
+
+@pytest.mark.parametrize("role", ["client", "server"])
+@pytest.mark.parametrize("first", [Kept, ours.Recorder])
+@pytest.mark.parametrize("read_size_max", [100_000, 400_000, 1_500_000])
+def test_large_frames_one_after_the_other(
+    read_size_max: int, first: type[ours.Recorder], role: str
+) -> None:
+    """Whole in one read or in pieces, in turns with another connection, kept or not."""
+    messages = payloads(8, 1_000_000)
+    small = Frame(wire.TEXT, b"small")
+
+    async def main() -> None:
+        listeners = first(), ours.Recorder()
+        transports = [await driven.open_as(role, listener) for listener in listeners]
+        for number, message in enumerate(messages):
+            data = wire.encode(Frame(wire.BINARY, message), transports[0].key)
+            between = wire.encode(small, transports[0].key)
+            # The first part is what one read gets: alone, or behind a small frame.
+            if is_behind := number % 2:
+                data = between + data
+            cut = len(data) * (number + 1) // 9
+            for transport in transports:
+                transport.feed(data[:cut], read_size_max)
+            for transport in transports:
+                transport.feed(data[cut:], read_size_max)
+                if not is_behind:
+                    transport.feed(between)
+        for listener in listeners:
+            received = [frame.payload for frame in listener.frames]
+            assert [payload for payload in received if payload != small.payload] == messages
+            assert received.count(small.payload) == len(messages)
+        if isinstance(listeners[0], Kept):
+            kept = [frame.get_payload_as_bytes() for frame in listeners[0].kept]
+            assert kept == [frame.payload for frame in listeners[0].frames]
+        assert max(transports[0].read_sizes) <= 1_000_000 + 14 + 1
 
     driven.run(main())
 

@@ -21,6 +21,8 @@ pub const Input = struct {
     own: ?*Chunk = null,
     own_size: usize = 0,
     frame_size: usize = 0,
+    /// The most that a read into the shared chunk takes: who sent a large frame may send another.
+    read_size: usize = loops.chunk_size,
 
     /// The bytes received so far and not yet used, with a reference to the memory that they stand in.
     pub const Received = struct {
@@ -32,7 +34,7 @@ pub const Input = struct {
 
     /// Memory to receive into.
     pub fn room(self: *Input, loop: *LoopState) Error!Room {
-        if (self.own == null) return loop.room(self.tail);
+        if (self.own == null) return loop.room(self.tail, self.read_size);
         if (self.own_size == self.own.?.capacity) try self.growOwn(loop);
         const chunk = self.own.?;
         // No byte behind the frame: it would have to be copied away again.
@@ -60,6 +62,8 @@ pub const Input = struct {
             if (self.own_size < self.frame_size) return .{ .chunk = o.incref(chunk), .bytes = bytes, .from = .own };
             // Nothing is received into it any more, whatever the callback does that is shown the frame.
             self.own = null;
+            // One byte more, so that a read which takes no more than such a frame is seen to have taken all there was.
+            self.read_size = @min(@max(self.read_size, self.frame_size + 1), loops.kept_size_max);
             return .{ .chunk = chunk, .bytes = bytes, .from = .whole };
         }
         const shared = loop.chunk orelse return unexpected();
@@ -86,11 +90,19 @@ pub const Input = struct {
     pub fn keep(self: *Input, loop: *LoopState, received: Received, rest: []u8, frame_size: usize) Error!void {
         if (received.from == .own) return;
         if (frame_size <= shared_frame_size_max) return self.keepTail(rest);
-        const chunk = try loop.largeFor(frame_size, @max(loops.chunk_size, 2 * rest.len));
-        @memcpy(chunk.data[0..rest.len], rest);
-        self.own = chunk;
+        self.own = try ownFor(loop, received.chunk, rest, frame_size);
         self.own_size = rest.len;
         self.frame_size = frame_size;
+    }
+
+    /// The shared chunk itself if the frame has filled half of it, which costs nothing, else another one with a copy: so
+    /// what a connection holds is bounded by twice what it received.
+    fn ownFor(loop: *LoopState, shared: *Chunk, rest: []u8, frame_size: usize) Error!*Chunk {
+        const fills_half = rest.ptr == shared.data and rest.len >= shared.capacity / 2;
+        if (fills_half and loop.leave(shared)) return shared;
+        const chunk = try loop.largeFor(frame_size, @max(loops.chunk_size, 2 * rest.len));
+        @memcpy(chunk.data[0..rest.len], rest);
+        return chunk;
     }
 
     /// Keeps bytes whose whole size is not known but is bounded well below the shared chunk's.

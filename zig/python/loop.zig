@@ -19,18 +19,18 @@ const WSFrame = @import("frame.zig").WSFrame;
 const Object = o.Object;
 const Error = o.Error;
 
-/// Size of the shared receive chunk, and so the most that one read takes unless a single frame is larger.
+/// First size of the shared receive chunk, and the most that one read takes of a connection without larger frames.
 pub const chunk_size = 256 * 1024;
 /// First size of the chunk that outgoing frames are built in.
 const output_size_min = 64 * 1024;
 /// Chunks above this are not kept.
-const kept_size_max = 4 * 1024 * 1024;
+pub const kept_size_max = 4 * 1024 * 1024;
 
 pub const LoopState = extern struct {
     ob: Object,
     state: *State,
     chunk: ?*Chunk,
-    /// Memoryview of the whole chunk, for every connection that has nothing left over; made when first wanted.
+    /// Memoryview of the start of the chunk, for every connection that has nothing left over; made when first wanted.
     view: ?*Object,
     /// Frames of the chunk are being delivered: a read that happens meanwhile needs another one.
     lent: bool,
@@ -47,23 +47,25 @@ pub const LoopState = extern struct {
     /// The event loop stops watching a socket when an error is reported of it, as libuv does.
     stops_at_errors: bool,
 
-    /// Memory to receive into, behind `prefix`.
-    pub fn room(self: *LoopState, prefix: []const u8) Error!Room {
-        if (self.chunk == null or self.lent) try self.renew();
+    /// Memory to receive up to `size` bytes into, the `prefix` that they stand behind among them.
+    pub fn room(self: *LoopState, prefix: []const u8, size: usize) Error!Room {
+        const is_free = if (self.chunk) |chunk| !self.lent and chunk.capacity >= size else false;
+        if (!is_free) try self.renew(size);
         const chunk = self.chunk.?;
         @memcpy(chunk.data[0..prefix.len], prefix);
-        return .{ .chunk = chunk, .start = prefix.len, .end = chunk.capacity };
+        return .{ .chunk = chunk, .start = prefix.len, .end = size };
     }
 
     /// The memory as a writable memoryview (a new reference), for an event loop that receives for us.
     pub fn viewOf(self: *LoopState, memory: Room) Error!*Object {
-        if (memory.chunk != self.chunk or memory.start > 0) return memory.chunk.view(memory.start, memory.end);
+        const is_usual = memory.chunk == self.chunk and memory.start == 0 and memory.end == chunk_size;
+        if (!is_usual) return memory.chunk.view(memory.start, memory.end);
         if (self.view == null) self.view = try memory.chunk.view(0, memory.end);
         return o.incref(self.view.?);
     }
 
-    fn renew(self: *LoopState) Error!void {
-        const chunk = try Chunk.create(self.state, chunk_size);
+    fn renew(self: *LoopState, size: usize) Error!void {
+        const chunk = try self.largeFor(size, size);
         self.drop();
         self.chunk = chunk;
         self.lent = false;
@@ -78,6 +80,14 @@ pub const LoopState = extern struct {
     pub fn lend(self: *LoopState) *Chunk {
         self.lent = true;
         return o.incref(self.chunk.?);
+    }
+
+    /// Leaves the chunk to a connection that received nothing but the start of a large frame into it.
+    pub fn leave(self: *LoopState, chunk: *Chunk) bool {
+        if (self.chunk != chunk) return false;
+        _ = o.incref(chunk);
+        self.drop();
+        return true;
     }
 
     pub fn giveBack(self: *LoopState, chunk: *Chunk) void {
