@@ -166,7 +166,7 @@ const Broadcast = struct {
         const sent = if (is_free) socket.send(connection.socket, self.chunk.data[0..self.size]) else 0;
         if (sent == self.size) return;
         errdefer if (sent > 0) send.abandon(transport);
-        try send.queue(transport, if (sent > 0) try send.rest(self.chunk, sent, self.size) else try self.shared());
+        try send.queueRest(transport, sent, if (sent > 0) try send.rest(self.chunk, sent, self.size) else try self.shared());
     }
 
     /// The whole frame (a new reference), the same object for all that queue it.

@@ -9,7 +9,6 @@ const errors = @import("errors.zig");
 const socket = @import("socket.zig");
 const frame = @import("frame.zig");
 const Chunk = @import("chunk.zig").Chunk;
-const TcpTransport = @import("tcp.zig").TcpTransport;
 const WSTransport = @import("transport.zig").WSTransport;
 const Object = o.Object;
 const Error = o.Error;
@@ -76,7 +75,7 @@ pub fn write(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, pa
     errdefer if (sent > 0) abandon(transport);
     // A part of the payload is sent, so the header is.
     if (constant) |object| if (sent > size - payload.len) {
-        return queue(transport, try restOfConstant(object, payload.len - (size - sent)));
+        return keep(transport, try restOfConstant(object, payload.len - (size - sent)));
     };
 
     const loop = transport.connection().endpoint.loop_state;
@@ -86,7 +85,7 @@ pub fn write(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, pa
     _ = core.writer.copy(chunk.data[0..size], opcode, flags, payload, key, transport.state.mask);
     if (is_free and !is_gathered) sent = socket.send(transport.connection().socket, chunk.data[0..size]);
     if (sent == size) return;
-    try queue(transport, try rest(chunk, sent, size));
+    try queueRest(transport, sent, try rest(chunk, sent, size));
 }
 
 /// What was not sent of the frame at the start of a chunk, for `queue`.
@@ -146,7 +145,7 @@ pub fn reuse(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, pa
     const sent = if (try isSocketFree(transport)) socket.send(transport.connection().socket, whole) else 0;
     if (sent == whole.len) return;
     errdefer if (sent > 0) abandon(transport);
-    try queue(transport, try o.bytes(whole[sent..]));
+    try queueRest(transport, sent, try o.bytes(whole[sent..]));
 }
 
 /// Ends a connection on which a part of a frame was sent whose rest could not even be queued: whatever followed would be
@@ -214,12 +213,8 @@ pub fn waiting(transport: *WSTransport) Error!usize {
 }
 
 fn bufferSize(transport: *WSTransport) Error!usize {
-    const underlying = transport.underlying_transport;
-    if (socket.has_own_transport and o.isInstance(underlying, transport.state.types.TcpTransport)) {
-        const own: *TcpTransport = @ptrCast(underlying);
-        return own.output.size;
-    }
-    const size = try o.callMethod(underlying, transport.state.names.get_write_buffer_size, .{});
+    if (transport.ownTcp()) |tcp| return tcp.output.size;
+    const size = try o.callMethod(transport.underlying_transport, transport.state.names.get_write_buffer_size, .{});
     defer o.decref(size);
     const value = c.PyLong_AsSsize_t(size);
     if (value == -1 and c.PyErr_Occurred() != null) return error.Python;
@@ -234,10 +229,28 @@ fn gather(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, paylo
     return socket.sendBoth(transport.connection().socket, header, payload);
 }
 
+/// Gives the asyncio transport what is left of a frame of which the kernel took `sent` bytes.
+pub fn queueRest(transport: *WSTransport, sent: usize, data: *Object) Error!void {
+    // Zero may be an error, which the transport meets when it tries.
+    try if (sent > 0) keep(transport, data) else queue(transport, data);
+}
+
+/// What is left when the kernel took a part of a frame, and so takes no more now; the reference is taken over.
+fn keep(transport: *WSTransport, data: *Object) Error!void {
+    const tcp = transport.ownTcp() orelse return queue(transport, data);
+    defer o.decref(data);
+    transport.connection().is_queued = true;
+    try tcp.keep(data);
+}
+
 /// Gives bytes to the asyncio transport. It may keep the object, so nobody writes to its memory any more; the reference
 /// is taken over. One that is lost, but did not say so yet, would drop them and write log lines about it: it gets none.
 pub fn queue(transport: *WSTransport, data: *Object) Error!void {
     defer o.decref(data);
+    if (transport.ownTcp()) |tcp| {
+        transport.connection().is_queued = true;
+        return tcp.write(data);
+    }
     const is_closing = try o.callMethod(transport.underlying_transport, transport.state.names.is_closing, .{});
     defer o.decref(is_closing);
     if (try o.isTrue(is_closing)) return;

@@ -188,23 +188,34 @@ pub const TcpTransport = extern struct {
 
     /// Sends `data`, or keeps what the socket does not take now.
     pub fn write(self: *TcpTransport, data: *Object) Error!void {
-        if (self.is_end_wanted) return errors.raise("RuntimeError", "write() cannot be called after write_eof()");
+        if (self.output.size > 0) return self.keep(data);
+        try self.checkWritable();
         if (self.is_closing) return;
-        var sent: usize = 0;
-        if (self.output.size == 0) {
-            var buffer: c.Py_buffer = undefined;
-            try o.checkStatus(c.PyObject_GetBuffer(data, &buffer, c.PyBUF_SIMPLE));
-            defer c.PyBuffer_Release(&buffer);
-            const size: usize = @intCast(buffer.len);
-            if (size == 0) return;
-            const piece: linux.Piece = .{ .base = @ptrCast(buffer.buf.?), .len = size };
-            switch (linux.send(self.handle, &.{piece})) {
-                .count => |count| sent = count,
-                .not_ready => {},
-                .failed => |code| return self.fail(code),
-            }
-            if (sent == size) return;
-        }
+        var buffer: c.Py_buffer = undefined;
+        try o.checkStatus(c.PyObject_GetBuffer(data, &buffer, c.PyBUF_SIMPLE));
+        const size: usize = @intCast(buffer.len);
+        const piece: linux.Piece = .{ .base = @ptrCast(buffer.buf.?), .len = size };
+        const moved: linux.Moved = if (size == 0) .{ .count = 0 } else linux.send(self.handle, &.{piece});
+        c.PyBuffer_Release(&buffer);
+        const sent = switch (moved) {
+            .count => |count| count,
+            .not_ready => 0,
+            .failed => |code| return self.fail(code),
+        };
+        if (sent < size) try self.keepRest(data, sent);
+    }
+
+    /// Keeps `data` until the socket is ready: it was just found not to be, or other bytes wait for it.
+    pub fn keep(self: *TcpTransport, data: *Object) Error!void {
+        try self.checkWritable();
+        if (!self.is_closing) try self.keepRest(data, 0);
+    }
+
+    fn checkWritable(self: *const TcpTransport) Error!void {
+        if (self.is_end_wanted) return errors.raise("RuntimeError", "write() cannot be called after write_eof()");
+    }
+
+    fn keepRest(self: *TcpTransport, data: *Object, sent: usize) Error!void {
         try self.output.append(data, sent);
         try watching.update(self);
         try self.pauseIfFull();

@@ -42,15 +42,18 @@ pub const Output = extern struct {
         self.size += waiting.rest().len;
     }
 
-    /// Gives the socket as much as it takes, until nothing waits.
+    /// Gives the socket as much as it takes, until nothing waits. One that takes a part is full: trying again finds nothing.
     pub fn flush(self: *Output, handle: linux.Handle) linux.Moved {
         var total: usize = 0;
         while (self.size > 0) {
             var pieces: [pieces_max]linux.Piece = undefined;
-            switch (linux.send(handle, self.gather(&pieces))) {
+            const given = self.gather(&pieces);
+            switch (linux.send(handle, given)) {
                 .count => |count| {
+                    const is_full = count < sizeOf(given);
                     self.drop(count);
                     total += count;
+                    if (is_full) break;
                 },
                 .not_ready => return if (total > 0) .{ .count = total } else .not_ready,
                 .failed => |code| return .{ .failed = code },
@@ -69,6 +72,12 @@ pub const Output = extern struct {
             count += 1;
         }
         return pieces[0..count];
+    }
+
+    fn sizeOf(pieces: []const linux.Piece) usize {
+        var size: usize = 0;
+        for (pieces) |piece| size += piece.len;
+        return size;
     }
 
     /// Lets go of bytes that were sent.

@@ -71,9 +71,8 @@ pub const WSTransport = extern struct {
 
     /// Learns whether the transport is TLS, and its socket, which is optional: some event loops offer none.
     fn inspectUnderlying(self: *WSTransport) Error!void {
-        if (socket.has_own_transport and o.isInstance(self.underlying_transport, self.state.types.TcpTransport)) {
-            const own: *TcpTransport = @ptrCast(self.underlying_transport);
-            self.connection().socket = own.handle;
+        if (self.ownTcp()) |tcp| {
+            self.connection().socket = tcp.handle;
             return;
         }
         const ssl_object = try self.extraInfo(self.state.names.ssl_object);
@@ -88,6 +87,12 @@ pub const WSTransport = extern struct {
         if (handle == -1) return c.PyErr_Clear();
         socket.setNoDelay(@intCast(handle));
         if (self.is_secure == 0) self.connection().socket = @intCast(handle);
+    }
+
+    /// The transport under it, if that is our own.
+    pub fn ownTcp(self: *WSTransport) ?*TcpTransport {
+        if (!socket.has_own_transport or !o.isInstance(self.underlying_transport, self.state.types.TcpTransport)) return null;
+        return @ptrCast(self.underlying_transport);
     }
 
     pub fn extraInfo(self: *WSTransport, name: *Object) Error!*Object {
