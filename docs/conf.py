@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ author = "the picows authors"
 copyright = f"2026, {author}"
 version = release = picows.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+sys.path.insert(0, str(Path(__file__).parent / "_sphinx"))
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "c_header", "zig_module"]
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = "picows"
@@ -29,7 +31,11 @@ autodoc_preserve_defaults = True
 napoleon_numpy_docstring = False
 myst_heading_anchors = 3
 # What is not ours is not documented here.
-nitpick_ignore_regex = [(r"py:.*", r"(?!picows\.|WS|ws_).*"), (r"py:.*", r"WS\w+(Like|Factory)")]
+nitpick_ignore_regex = [
+    (r"py:.*", r"(?!picows\.|WS|ws_).*"),
+    (r"py:.*", r"WS\w+(Like|Factory)"),
+    (r"c:.*", r"(?!picows_).*"),
+]
 
 # Where a page or a docstring says a name of the library, it becomes a link.
 NAME = rf"(?:{'|'.join(sorted(picows.__all__, key=len, reverse=True))})\b(?:\.\w+)?"

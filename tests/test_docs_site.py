@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import subprocess
 import sys
@@ -37,19 +38,75 @@ def public_names() -> set[str]:
     return names
 
 
-def test_the_reference_has_every_public_name(site: Path) -> None:
+def documented(site: Path, domain: str) -> set[str]:
     # Four lines of text, then a compressed line for each name.
     compressed = (site / "objects.inv").read_bytes().split(b"\n", 4)[4]
     lines = zlib.decompress(compressed).decode().splitlines()
-    documented = {line.split()[0].removeprefix("picows.") for line in lines if " py:" in line}
-    missing = public_names() - documented
+    return {line.split()[0] for line in lines if f" {domain}:" in line}
+
+
+def words(site: Path, page: str) -> str:
+    """The words of a page, without the contents at its side."""
+    text = (site / f"{page}.html").read_text().partition('<article role="main"')[2]
+    text = re.sub(r"<[^>]*>", "", text.partition("</article>")[0])
+    return spaced(html.unescape(text))
+
+
+def spaced(text: str) -> str:
+    return f" {' '.join(re.findall(r'[A-Za-z0-9_]+', text))} "
+
+
+def test_the_reference_has_every_public_name(site: Path) -> None:
+    names = {name.removeprefix("picows.") for name in documented(site, "py")}
+    missing = public_names() - names
     assert not missing, "add them to docs/reference.rst"
+
+
+@pytest.mark.parametrize("header", ["picows.h", "picows_cpython.h"])
+def test_the_reference_has_every_name_and_comment_of_a_header(
+    header: str, site: Path, root: Path
+) -> None:
+    text = (root / "picows/include" / header).read_text()
+    code = re.sub(r'/\*.*?\*/|^#(?!define \w+ ).*?$|"[^"]*"', "", text, flags=re.S | re.M)
+    declared = set(re.findall(r"\b(?:picows|PICOWS)_\w+", code)) - {"PICOWS_API"}
+    for name, members in re.findall(r"typedef struct (\w+) \{(.*?)^\}", code, re.S | re.M):
+        last = re.findall(r"(\w+)(?:\[\w+\])?;|\(\*(\w+)\)\([^;]*\);", members)
+        declared |= {f"{name}.{a or b}" for a, b in last}
+    assert len(declared) > 40
+    assert not declared - documented(site, "c")
+
+    page = words(site, "reference-c")
+    about_the_code = re.compile(r"^(#(?!define).*|\} .*)", re.M)
+    comments = re.findall(r"/\*(.*?)\*/", about_the_code.sub("", text), re.S)
+    missing = [comment for comment in comments if spaced(comment) not in page]
+    assert not missing
+
+
+def test_the_reference_has_every_name_of_the_zig_package(site: Path, root: Path) -> None:
+    page = words(site, "reference-zig")
+    contents = (root / "zig/core/core.zig").read_text()
+    names = set(re.findall(r"^pub const (\w+) =", contents, re.M))
+    whole = re.findall(r'^pub const \w+ = @import\("(\w+\.zig)"\);', contents, re.M)
+    files = [root / "zig/cpu/select.zig", *(root / "zig/core" / file for file in whole)]
+    for file in files:
+        names |= set(re.findall(r"^ *pub (?:inline )?(?:const|fn) (\w+)", file.read_text(), re.M))
+    assert len(names) > 60
+    assert not {name for name in names if f" {name} " not in page}
+
+
+def test_the_reference_has_every_name_of_the_pxd(site: Path, root: Path) -> None:
+    page = words(site, "reference-cython")
+    _, *declared = (root / "picows/picows.pxd").read_text().split("\n\n\n")
+    assert len(declared) > 5
+    assert not [text for text in declared if spaced(text) not in page]
 
 
 def test_every_page_is_in_the_contents(site: Path, root: Path) -> None:
     contents = (site / "index.html").read_text()
-    pages = {path.stem for path in (root / "docs").glob("*.md")} - {"index"}
-    assert all(f'href="{page}.html"' in contents for page in pages | {"reference"})
+    files = [path for path in (root / "docs").iterdir() if path.suffix in (".md", ".rst")]
+    pages = {path.stem for path in files} - {"index"}
+    assert len(pages) > 20
+    assert all(f'href="{page}.html"' in contents for page in pages)
 
 
 def named(page: Path) -> list[tuple[str, str]]:

@@ -24,6 +24,9 @@
  * Growth. Structs of options begin with their size, which is how later versions tell what an older
  * program filled in; every other struct keeps its size. Zero what is reserved, and all that you do not
  * use. Numbers never change their meaning; later versions may have more of them.
+ *
+ * Beside it. Define PICOWS_SHARED before including this file to use the DLL on Windows. Include Python.h
+ * before it, and it includes picows_cpython.h.
  */
 #ifndef PICOWS_H
 #define PICOWS_H
@@ -31,7 +34,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Define PICOWS_SHARED before including this file to use the DLL on Windows. */
 #if defined(_WIN32) && defined(PICOWS_SHARED)
 #define PICOWS_API __declspec(dllimport)
 #else
@@ -41,6 +43,8 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* ---- Results and failures ---- */
 
 /* What a call came to. */
 typedef int32_t picows_result;
@@ -104,6 +108,8 @@ enum {
     PICOWS_FAILURE_RESPONSE_HAS_BODY = 305
 };
 
+/* ---- Words of the protocol ---- */
+
 /* What a frame is: RFC 6455 5.2. */
 enum {
     PICOWS_OPCODE_CONTINUATION = 0x0,
@@ -146,15 +152,18 @@ enum {
     PICOWS_CLOSE_BAD_GATEWAY = 1014
 };
 
+/* Sizes, in bytes if nothing else is said. */
 #define PICOWS_HEADER_SIZE_MAX 14           /* of a frame */
 #define PICOWS_CONTROL_PAYLOAD_SIZE_MAX 125 /* of CLOSE, PING and PONG */
-#define PICOWS_CLOSE_REASON_SIZE_MAX 123
+#define PICOWS_CLOSE_REASON_SIZE_MAX 123    /* of the reason in a CLOSE */
 #define PICOWS_HEAD_SIZE_MAX 16384 /* of a request or an answer, up to the blank line */
-#define PICOWS_FIELD_COUNT_MAX 128
-#define PICOWS_NONCE_SIZE 16
+#define PICOWS_FIELD_COUNT_MAX 128 /* fields of a request or an answer */
+#define PICOWS_NONCE_SIZE 16  /* of picows_key_encode */
 #define PICOWS_KEY_SIZE 25    /* 24 characters and a NUL */
 #define PICOWS_ACCEPT_SIZE 29 /* 28 characters and a NUL */
-#define PICOWS_SEED_SIZE 32
+#define PICOWS_SEED_SIZE 32   /* of picows_keys_init */
+
+/* ---- Functions for all ---- */
 
 /* The version, as "1.2.3". Static. */
 PICOWS_API const char *picows_version(void);
@@ -176,6 +185,7 @@ PICOWS_API picows_result picows_mask(uint8_t *dst, const uint8_t *src, size_t si
 
 /* ---- The header of a frame, for those who do without the parser ---- */
 
+/* A header, read or to be written. */
 typedef struct picows_header {
     uint64_t payload_size;
     size_t size;            /* of the header; after PICOWS_NEED_MORE: how much of it is wanted in all */
@@ -199,11 +209,12 @@ PICOWS_API picows_result picows_header_encode(const picows_header *header, uint8
 
 /* ---- Receiving ---- */
 
-/* Private. `picows_parser_init` sets it up. */
+/* The receiving side of a connection. Private; `picows_parser_init` sets it up. */
 typedef struct picows_parser {
     uint64_t private_[16];
 } picows_parser;
 
+/* What frames a parser takes. */
 typedef struct picows_parser_options {
     size_t size;               /* sizeof(picows_parser_options) */
     uint64_t payload_size_max; /* of one frame; larger ones are PICOWS_FAILURE_FRAME_TOO_BIG */
@@ -212,6 +223,7 @@ typedef struct picows_parser_options {
     uint8_t reserved[6];
 } picows_parser_options;
 
+/* A received frame. */
 typedef struct picows_frame {
     uint8_t *payload; /* unmasked, inside the bytes that were given */
     size_t payload_size;
@@ -229,15 +241,15 @@ PICOWS_API picows_result picows_parser_init(picows_parser *parser,
 
 /* Looks at the frame at the start of `bytes`, and at nothing behind it.
  *
- * PICOWS_OK: `frame` is all there. The next call begins `frame->size` bytes further.
- * PICOWS_NEED_MORE: give the same bytes again, with more behind them. They may have moved; they may not
- *     have changed, because the payload is unmasked in place as it arrives. `frame->size` is the size of
- *     the whole frame once its header is complete, until then that of the header. It is a peer's word,
- *     if one within payload_size_max: read that much if you like, but do not reserve it.
- * PICOWS_FAILURE: `frame->failure` says why. It is final: every later call says the same. Frames in front
- *     of the wrong one have been handed out before.
- * PICOWS_BAD_ARGUMENT: also for a parser that was never set up, and for fewer bytes than the last call
- *     was given when it wanted more.
+ * - PICOWS_OK: `frame` is all there. The next call begins `frame->size` bytes further.
+ * - PICOWS_NEED_MORE: give the same bytes again, with more behind them. They may have moved; they may not
+ *   have changed, because the payload is unmasked in place as it arrives. `frame->size` is the size of
+ *   the whole frame once its header is complete, until then that of the header. It is a peer's word,
+ *   if one within payload_size_max: read that much if you like, but do not reserve it.
+ * - PICOWS_FAILURE: `frame->failure` says why. It is final: every later call says the same. Frames in
+ *   front of the wrong one have been handed out before.
+ * - PICOWS_BAD_ARGUMENT: also for a parser that was never set up, and for fewer bytes than the last call
+ *   was given when it wanted more.
  *
  * Fragments are frames of their own; PICOWS_FLAG_FIN says where a message ends. The payload of a CLOSE
  * is checked: picows_close_decode reads it. */
@@ -268,7 +280,7 @@ PICOWS_API picows_result picows_frame_wrap(uint8_t *buffer, size_t payload_offse
 
 /* ---- UTF-8, RFC 3629 ---- */
 
-/* Begins as zeros. */
+/* How far a text has been looked at. Begins as zeros. */
 typedef struct picows_utf8 {
     uint8_t state;
 } picows_utf8;
@@ -281,6 +293,7 @@ PICOWS_API picows_result picows_utf8_feed(picows_utf8 *validator, const uint8_t 
 
 /* ---- The payload of a CLOSE frame, RFC 6455 5.5.1 and 7.4 ---- */
 
+/* Why the peer closes. */
 typedef struct picows_close {
     const uint8_t *reason; /* UTF-8, inside the payload, no NUL behind it */
     size_t reason_size;
@@ -289,6 +302,8 @@ typedef struct picows_close {
     uint8_t reserved[2];
 } picows_close;
 
+/* Reads the whole payload of a CLOSE, unmasked. PICOWS_FAILURE: one byte alone, a code that may not be
+ * sent, a reason that is not UTF-8. */
 PICOWS_API picows_result picows_close_decode(const uint8_t *payload, size_t payload_size,
                                              picows_close *close);
 
@@ -301,7 +316,7 @@ PICOWS_API picows_result picows_close_encode(uint16_t code, const uint8_t *reaso
 
 /* ---- Masking keys, RFC 6455 5.3 and 10.3 ---- */
 
-/* Private, and secret. `picows_keys_init` sets it up. */
+/* A stream of masking keys. Private, and secret; `picows_keys_init` sets it up. */
 typedef struct picows_keys {
     uint64_t private_[136];
 } picows_keys;
@@ -311,11 +326,12 @@ typedef struct picows_keys {
  * the same keys. */
 PICOWS_API picows_result picows_keys_init(picows_keys *keys, const uint8_t seed[PICOWS_SEED_SIZE]);
 
+/* The next key of the stream: one for every frame. */
 PICOWS_API picows_result picows_keys_next(picows_keys *keys, uint8_t key[4]);
 
 /* ---- HTTP heads, RFC 9112 ---- */
 
-/* Not followed by a NUL; a size says where it ends. */
+/* A header field, without a NUL behind name or value: a size says where it ends. */
 typedef struct picows_field {
     const uint8_t *name;
     size_t name_size;
@@ -323,12 +339,12 @@ typedef struct picows_field {
     size_t value_size;
 } picows_field;
 
-/* Begins as zeros, for every head. */
+/* How far a head has been looked at. Begins as zeros, for every head. */
 typedef struct picows_head_reader {
     size_t scanned;
 } picows_head_reader;
 
-/* Four KiB on a 64-bit machine. All pointers are into the bytes that the head was read from. */
+/* The head of a request or an answer; four KiB on a 64-bit machine. All pointers are into the bytes that the head was read from. */
 typedef struct picows_head {
     const uint8_t *start_line;
     size_t start_line_size;
@@ -361,6 +377,7 @@ PICOWS_API picows_result picows_accept_key(const char *key, size_t key_size,
 PICOWS_API picows_result picows_key_encode(const uint8_t nonce[PICOWS_NONCE_SIZE],
                                            char key[PICOWS_KEY_SIZE]);
 
+/* What a server wants to know of a request. */
 typedef struct picows_request {
     const uint8_t *target; /* like "/chat?room=1"; NULL unless the request is a good GET of HTTP/1.1 */
     size_t target_size;
@@ -384,6 +401,7 @@ PICOWS_API picows_result picows_response_write(const char *accept, const picows_
 PICOWS_API picows_result picows_refusal_write(picows_failure failure, uint8_t *buffer,
                                               size_t buffer_size, size_t *size);
 
+/* The request to be written. */
 typedef struct picows_request_options {
     size_t size;        /* sizeof(picows_request_options) */
     const char *host;   /* the Host header: "example.com" or "example.com:8080" */
@@ -407,7 +425,6 @@ PICOWS_API picows_result picows_response_check(const picows_head *head, const ch
 }
 #endif
 
-/* WSFrame, WSTransport and WSListener for extensions of CPython, if Python.h was included before. */
 #ifdef Py_PYTHON_H
 #include "picows_cpython.h"
 #endif

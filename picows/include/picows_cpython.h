@@ -25,6 +25,7 @@
 extern "C" {
 #endif
 
+/* The capsule that holds the table. */
 #define PICOWS_PY_CAPSULE "picows._native._C_API"
 /* Changes when a table or struct changes other than by growing at its end. */
 #define PICOWS_PY_VERSION 1
@@ -44,7 +45,7 @@ extern "C" {
 #define PICOWS_PY_RSV2 0x20u
 #define PICOWS_PY_RSV3 0x10u
 
-/* Bytes in front of a payload that `send_reuse` writes a frame header into. */
+/* Bytes in front of a payload that send_reuse() writes a frame header into. */
 #define PICOWS_PY_HEADROOM 14
 
 /* A received frame, a Python object (WSFrame): cast it to PyObject * to keep it with Py_INCREF.
@@ -53,10 +54,10 @@ typedef struct picows_py_frame {
     PyObject_HEAD
     const void *vtable;        /* not for use */
     const char *payload_ptr;   /* lives as long as the frame; 64 readable bytes follow the payload */
-    Py_ssize_t payload_size;
+    Py_ssize_t payload_size;   /* bytes */
     Py_ssize_t tail_size;      /* bytes behind this frame in the receiving buffer */
     int msg_type;              /* PICOWS_PY_TEXT, ... */
-    unsigned char fin;         /* these are 0 or 1 */
+    unsigned char fin;         /* 0 or 1, as all that follow: the last frame of its message */
     unsigned char rsv1;
     unsigned char rsv2;
     unsigned char rsv3;
@@ -98,6 +99,7 @@ typedef struct picows_py_callbacks {
     void (*clear)(void *data);
 } picows_py_callbacks;
 
+/* No callbacks yet: `picows_py_callbacks callbacks = PICOWS_PY_CALLBACKS_INIT;` */
 #define PICOWS_PY_CALLBACKS_INIT { sizeof(picows_py_callbacks), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* The table. It belongs to the module picows._native of the interpreter that imported it and lives
