@@ -2,8 +2,10 @@
 
 import ctypes
 import importlib.util
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +26,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         callspec = getattr(item, "callspec", None)
         if callspec and callspec.params.get("use_aiofastnet"):
             item.add_marker(pytest.mark.skip(reason="aiofastnet is not installed"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def programs_take_ctrl_c() -> Iterator[None]:
+    """A shell starts what is in its background with SIGINT ignored, and programs inherit that."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

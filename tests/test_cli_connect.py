@@ -13,6 +13,7 @@ import os
 import pty
 import re
 import signal
+import ssl
 import subprocess
 import termios
 from collections.abc import AsyncIterator, Callable
@@ -179,6 +180,37 @@ async def test_headers_subprotocol_proxy_and_tls(tmp_path: Path) -> None:
         assert "certificate is not trusted" in done.stderr
 
 
+async def test_a_unix_socket(tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    async with command.serving("--path", path):
+        done = await connect("ws://localhost/", "--path", path, "--count", "1", given="hi\n")
+    assert (done.returncode, done.stdout) == (0, "hi\n")
+
+
+async def test_a_certificate_of_the_clients(tmp_path: Path) -> None:
+    context = stacks.server_tls()
+    context.verify_mode = ssl.CERT_REQUIRED
+    stacks._authority().configure_trust(context)
+    mine = stacks._authority().issue_cert("client")
+    mine.cert_chain_pems[0].write_to_path(cert := str(tmp_path / "cert.pem"))
+    mine.private_key_pem.write_to_path(key := str(tmp_path / "key.pem"))
+    async with serving(lambda _: Echo(), ssl=context) as port:
+        url = [f"wss://localhost:{port}/", "--insecure", "--server-name", "elsewhere.example"]
+        done = await connect(*url, "--cert", cert, "--key", key, "--count", "1", given="hi\n")
+        assert (done.returncode, done.stdout) == (0, "hi\n")
+        assert (await connect(*url, "--count", "1", given="hi\n")).returncode != 0
+
+
+async def test_a_header_that_may_not_be_sent_is_a_wrong_argument() -> None:
+    for header, message in [
+        ("a b: 1", "'a b' cannot be the name"),
+        ("A: \x01", "contains '\\x01'"),
+    ]:
+        done = await connect("ws://127.0.0.1:1/", "-H", header)
+        assert done.returncode == 2
+        assert message in done.stderr and "Traceback" not in done.stderr
+
+
 async def test_who_reads_the_output_may_go_away() -> None:
     async with serving(lambda _: Echo()) as port:
         line = (
@@ -303,9 +335,9 @@ async def test_ctrl_c_in_a_pipe_closes_cleanly() -> None:
     async with raw_server() as server:
         with command.started("connect", URL.format(server.port)) as process:
             peer = await server.accept_upgraded()
-            peer.send(Frame(TEXT, b"ready"))
-            assert process.stdout is not None and process.stderr is not None
-            assert await asyncio.to_thread(process.stdout.readline) == "ready\n"
+            assert process.stdin is not None and process.stderr is not None
+            process.stdin.write("ready\n")
+            assert await peer.read_frame() == Frame(TEXT, b"ready")  # so ws_connect has returned
             process.send_signal(signal.SIGINT)
             assert await peer.read_frame() == close(1000)
             peer.send(close(1000))

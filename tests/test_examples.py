@@ -13,7 +13,7 @@ import sys
 import textwrap
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -32,14 +32,6 @@ SPEAKING = sorted(name for name, text in PROGRAMS.items() if PRINTS.search(text)
 SERVERS = {"browser", "echo_server", "graceful_shutdown", "routing", "threads"}
 #: What the log has to say about what an example shows; the others log nothing.
 LOGGED = {"fragments": "WSProtocolError: message is too long"}
-
-
-@pytest.fixture(autouse=True)
-def programs_take_ctrl_c() -> Iterator[None]:
-    """A shell starts what is in its background with SIGINT ignored, and that is inherited."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 def command(name: str, *arguments: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,45 @@ async def test_a_broken_connection() -> None:
         assert transport.disconnect_info.cause is WSDisconnectCause.RESET
         transport, _ = await ws_connect(Recorder, "ws://h/")  # the network goes on
         assert not transport.is_disconnected
+
+
+async def test_the_server_of_a_network_is_one_of_asyncio() -> None:
+    async with MemoryNetwork():
+        server = await ws_create_server(lambda request: Recorder(), "h", 80)
+        assert server.is_serving() and server.get_loop() is asyncio.get_running_loop()
+        serving = asyncio.create_task(server.serve_forever())
+        await ws_connect(Recorder, "ws://h/")
+        serving.cancel()  # ends it, as Ctrl-C does
+        with pytest.raises(asyncio.CancelledError):
+            await serving
+        assert not server.is_serving()
+        with pytest.raises(ConnectionRefusedError):
+            await ws_connect(Recorder, "ws://h/")
+        near, far = socket.socketpair()
+        with near, far, pytest.raises(ValueError, match="leave out socket_factory"):
+            await ws_connect(Recorder, "ws://h/", socket_factory=lambda url: near)
+        near = socket.socket()
+        with pytest.raises(ValueError, match="leave out socket_factory"):
+            await ws_connect(Recorder, "ws://h/", socket_factory=lambda url: near)
+
+
+@pytest.mark.parametrize(
+    ("given", "limits"),
+    [
+        ({}, (16 << 10, 64 << 10)),
+        ({"high": 400}, (100, 400)),
+        ({"low": 100}, (100, 400)),
+        ({"high": 300, "low": 0}, (0, 300)),
+    ],
+)
+async def test_write_limits_are_those_of_asyncio(given: dict[str, int], limits: object) -> None:
+    async with memory_pair() as ((client, _), _server):
+        transport = client.underlying_transport
+        transport.set_write_buffer_limits(**given)
+        assert transport.get_write_buffer_limits() == limits
+        transport.write_eof()
+        with pytest.raises(RuntimeError, match="after write_eof"):
+            transport.write(b"x")
 
 
 class Paused(Recorder):

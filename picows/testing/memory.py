@@ -13,6 +13,7 @@ from .recorder import Recorder
 
 READ_SIZE_MAX = 256 * 1024
 _HIGH_WATER = 64 * 1024
+_NO_SOCKETS = "a MemoryNetwork has no sockets: leave out socket_factory"
 
 
 class MemoryTransport(asyncio.Transport):
@@ -253,6 +254,10 @@ class MemoryNetwork:
 
     # What an event loop has
 
+    async def sock_connect(self, sock: Any, address: Any) -> None:
+        """A socket that is to be connected is as little use here as a connected one."""
+        raise ValueError(_NO_SOCKETS)
+
     async def create_connection(
         self,
         protocol_factory: Callable[[], Any],
@@ -265,7 +270,7 @@ class MemoryNetwork:
     ) -> tuple[MemoryTransport, Any]:
         """Connect. ConnectionRefusedError if nobody listens there."""
         if sock is not None:
-            raise ValueError("a MemoryNetwork has no sockets: leave out socket_factory")
+            raise ValueError(_NO_SOCKETS)
         return await self._connect(protocol_factory, (host, port), ssl)
 
     async def create_unix_connection(
