@@ -9,7 +9,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from support import building, driven, model
+from support import building, driven
+from support.driven import sent
 
 import picows
 from picows import WSFrame, WSListener, WSTransport
@@ -47,10 +48,6 @@ def test_the_header_is_clean(flags: list[str], tmp_path: Path) -> None:
     warnings = ["-Wall", "-Wextra", "-pedantic", "-Werror", "-c", "-o", "out.o"]
     paths = [INCLUDE, "-isystem", str(building.HEADERS)]
     building.run(*building.CC.split(), *flags, *warnings, *paths, source, cwd=tmp_path)
-
-
-def sent(transport: driven.DrivenTransport, role: str = "client") -> list[Frame]:
-    return model.receive(bytes(transport.written), is_server=role == "client").frames
 
 
 @pytest.mark.parametrize("role", ["client", "server"])

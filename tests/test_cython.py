@@ -11,7 +11,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from support import building, driven, model
+from support import building, driven
+from support.driven import sent
 
 import picows
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSProtocolError, WSTransport
@@ -28,13 +29,6 @@ SOURCE = Path(__file__).parent / "native" / "listeners.pyx"
 @pytest.fixture(scope="module")
 def native(root: Path, tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     return building.load(building.compile_cython(SOURCE, tmp_path_factory.mktemp("cython"), root))
-
-
-def sent(transport: driven.DrivenTransport, role: str = "client") -> list[Frame]:
-    """The frames that were written so far."""
-    outcome = model.receive(bytes(transport.written), is_server=role == "client")
-    assert outcome.consumed == len(transport.written) and outcome.failure is None
-    return outcome.frames
 
 
 @pytest.mark.parametrize("role", ["client", "server"])

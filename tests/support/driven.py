@@ -15,6 +15,8 @@ from picows import WSListener, ws_connect, ws_create_server
 from picows.testing import wire
 from picows.testing.wire import Frame
 
+from . import model
+
 GARBAGE = 0xDD
 READ_SIZE_MAX = 256 * 1024
 """The most that one read takes, unless a frame is larger (shared/api.md, section 6)."""
@@ -128,6 +130,13 @@ async def open_as(role: str, listener: WSListener, **options: Any) -> DrivenTran
     if role == "client":
         return await connect(listener, **options)
     return (await serve(lambda: listener, **options))()
+
+
+def sent(transport: DrivenTransport, role: str = "client") -> list[Frame]:
+    """The frames that we, being `role`, wrote so far."""
+    outcome = model.receive(bytes(transport.written), is_server=role == "client")
+    assert outcome.consumed == len(transport.written) and outcome.failure is None
+    return outcome.frames
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:

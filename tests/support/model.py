@@ -1,7 +1,7 @@
 """What bytes mean, read from RFC 6455 alone: a receiver that sees everything at once and is slow.
 
-The rules that hold always and those of `strict=True` are the ones of shared/api.md, sections 4 and
-6. The outcome is that after the last byte: how bytes are cut makes no difference to it.
+The rules that hold always and those of `strict=True` are the ones of docs/rfc6455.md.
+The outcome is that after the last byte: how bytes are cut makes no difference to it.
 """
 
 from __future__ import annotations
