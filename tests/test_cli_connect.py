@@ -188,8 +188,9 @@ async def test_a_unix_socket(tmp_path: Path) -> None:
 
 
 async def test_a_certificate_of_the_clients(tmp_path: Path) -> None:
-    context = stacks.server_tls()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.verify_mode = ssl.CERT_REQUIRED
+    stacks._authority().issue_cert("localhost").configure_cert(context)
     stacks._authority().configure_trust(context)
     mine = stacks._authority().issue_cert("client")
     mine.cert_chain_pems[0].write_to_path(cert := str(tmp_path / "cert.pem"))

@@ -235,3 +235,29 @@ def test_a_child_of_a_fork_leaves_the_connections_alone() -> None:
             assert await pair.peer.read_frame() == Frame(TEXT, b"from the parent")
 
     asyncio.run(main())
+
+
+def unused_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        return int(sock.getsockname()[1])
+
+
+async def test_the_addresses_of_a_name_are_tried_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[Any] = []
+
+    async def getaddrinfo(*_: Any, **__: Any) -> list[Any]:
+        kind = (socket.AF_INET, socket.SOCK_STREAM, 0, "")
+        return [(*kind, ("127.0.0.1", port)) for port in found]
+
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(loop, "getaddrinfo", getaddrinfo)
+    with pytest.raises(OSError, match=r"the name 'h\.example' has no address"):
+        await tcp.connect_tcp(loop, "h.example", 80)
+    found += [unused_port(), unused_port()]
+    both = rf"no address of 'h\.example' .*{found[0]}.*; .*{found[1]}"
+    with pytest.raises(OSError, match=both):
+        await tcp.connect_tcp(loop, "h.example", 80)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        found.append(listening.getsockname()[1])
+        with await tcp.connect_tcp(loop, "h.example", 80) as connected:
+            assert connected.getpeername() == listening.getsockname()

@@ -13,7 +13,11 @@ _Result = TypeVar("_Result")
 def add_loop_option(parser: argparse.ArgumentParser) -> None:
     """Add `--loop` to the options of a verb."""
     parser.add_argument(
-        "--loop", type=_loop_name, default="asyncio", metavar="{asyncio,uvloop}", help="event loop"
+        "--loop",
+        type=_loop_name,
+        default="asyncio",
+        metavar="{asyncio,uvloop}",
+        help="event loop (default: %(default)s)",
     )
 
 
