@@ -203,6 +203,7 @@ class Endpoint:
         ping_reply_seconds: float = 0,
         ping_strategy: WSAutoPingStrategy = ...,
         pending_max: int = ...,
+        coalesce_sends: bool = False,
     ) -> Endpoint: ...
     def __call__(self) -> Protocol: ...
 

@@ -54,6 +54,7 @@ async def ws_connect(
     socket_factory: WSSocketFactory | None = None,
     use_aiofastnet: bool | None = None,
     strict: bool = False,
+    coalesce_sends: bool = False,
     **kwargs: Any,
 ) -> tuple[WSTransport, _Listener]:
     """Open a WebSocket connection (RFC 6455, 4.1).
@@ -96,6 +97,12 @@ async def ws_connect(
             loop's; True for aiofastnet's, False for the event loop's.
         strict: refuse what RFC 6455 forbids but a frame-level user may want to see: reserved bits,
             fragments out of order, TEXT that is not UTF-8.
+        coalesce_sends: write what callbacks of one read send on their own connection with one
+            call, after the last of them and before the event loop goes on. For many small sends:
+            nothing waits for time, at most 64 KiB gather, and the order stays what it is. Before
+            the end of the callbacks nothing of it has left and no send of it counts in
+            `get_write_buffer_size()`; what is written to `underlying_transport` there goes first.
+            Sends outside of callbacks, and `ws_broadcast`, are written at once.
         kwargs: for `loop.create_connection`; `ssl`, `sock` and `all_errors` are refused. With a
             `path` they are for `loop.create_unix_connection`: the connection, and that of a
             redirect, goes to the unix socket there, and the URL says what the request asks for, as

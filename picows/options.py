@@ -27,6 +27,7 @@ _ENDPOINT_ARGUMENTS: Final = {
     "ping_reply_seconds": "auto_ping_reply_timeout",
     "ping_strategy": "auto_ping_strategy",
     "strict": "strict",
+    "coalesce_sends": "coalesce_sends",
 }
 
 WSLoggerLike: TypeAlias = "str | logging.Logger | logging.LoggerAdapter[Any] | None"

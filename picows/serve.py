@@ -53,6 +53,7 @@ async def ws_create_server(
     read_buffer_init_size: int = 16 * 1024,
     use_aiofastnet: bool | None = None,
     strict: bool = False,
+    coalesce_sends: bool = False,
     max_pending_handshakes: int = 16384,
     **kwargs: Any,
 ) -> asyncio.Server:
@@ -83,6 +84,12 @@ async def ws_create_server(
             loop's; True for aiofastnet's, False for the event loop's.
         strict: refuse what RFC 6455 forbids but a frame-level user may want to see: reserved bits,
             fragments out of order, TEXT that is not UTF-8.
+        coalesce_sends: write what callbacks of one read send on their own connection with one
+            call, after the last of them and before the event loop goes on. For many small sends:
+            nothing waits for time, at most 64 KiB gather, and the order stays what it is. Before
+            the end of the callbacks nothing of it has left and no send of it counts in
+            `get_write_buffer_size()`; what is written to `underlying_transport` there goes first.
+            Sends outside of callbacks, and `ws_broadcast`, are written at once.
         max_pending_handshakes: connections whose opening handshake is not done; one more
             disconnects the oldest of them.
         kwargs: for `loop.create_server` (`ssl`, `reuse_port`, `backlog`, `sock`, ...). With a

@@ -70,6 +70,7 @@ from picows.testing.recorder import Recorder
 from picows.testing.wire import BINARY, CLOSE, PING, TEXT, Frame
 
 role = sys.argv[1]
+options = {"coalesce_sends": sys.argv[2] == "coalesced"}
 logging.getLogger("picows").addHandler(logging.NullHandler())
 logging.getLogger("picows").propagate = False
 unraisable = []
@@ -89,7 +90,7 @@ class Listener(Recorder):
 
 async def run(fail_at, bad):
     listener = Listener()
-    transport = await driven.open_as(role, listener, strict=bool(bad))
+    transport = await driven.open_as(role, listener, strict=bool(bad), **options)
     data = b"".join(wire.encode(frame, transport.key) for frame in bad or FRAMES)
     completed = False
     try:
@@ -127,7 +128,7 @@ async def main():
         for fail_at in range(140):
             failures += not await run(fail_at, bad)
     if role == "server":
-        await driven.serve(Listener)
+        await driven.serve(Listener, **options)
         for fail_at in range(300):
             await run_handshake(fail_at)
     # What cannot be raised where it happens is reported: by us, or by logging in other words.
@@ -162,6 +163,7 @@ def test_a_frame_that_does_not_fit_ends_its_connection_alone(transport: str) -> 
 @pytest.mark.skipif(
     hasattr(sys, "gettotalrefcount"), reason="a debug CPython asserts on its own failed allocations"
 )
+@pytest.mark.parametrize("sends", ["at once", "coalesced"])
 @pytest.mark.parametrize("role", ["client", "server"])
-def test_any_allocation_may_fail(role: str) -> None:
-    assert "survived" in run_script(EACH_ALLOCATION, role)
+def test_any_allocation_may_fail(role: str, sends: str) -> None:
+    assert "survived" in run_script(EACH_ALLOCATION, role, sends)

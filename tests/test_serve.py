@@ -69,6 +69,7 @@ def test_signature_is_the_contract() -> None:
         "read_buffer_init_size": 16 << 10,
         "use_aiofastnet": None,
         "strict": False,
+        "coalesce_sends": False,
         "max_pending_handshakes": 16384,
     }
     keyword_only = [name for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY]

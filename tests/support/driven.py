@@ -30,6 +30,7 @@ class DrivenTransport(asyncio.Transport):
         self._loop = loop
         self.protocol: Any = protocol
         self.written = bytearray()
+        self.write_sizes: list[int] = []
         self.read_sizes: list[int] = []
         self.is_closed = False
         self.key: bytes | None = None
@@ -37,6 +38,7 @@ class DrivenTransport(asyncio.Transport):
 
     def write(self, data: Any) -> None:
         self.written += data
+        self.write_sizes.append(len(data))
 
     def get_write_buffer_size(self) -> int:
         return 0

@@ -7,6 +7,7 @@ const c = @import("capi.zig");
 const o = @import("object.zig");
 const clock = @import("clock.zig");
 const errors = @import("errors.zig");
+const gather = @import("gather.zig");
 const send = @import("send.zig");
 const socket = @import("socket.zig");
 const Chunk = @import("chunk.zig").Chunk;
@@ -144,6 +145,8 @@ const Broadcast = struct {
 
     fn deliver(self: *Broadcast, transport: *WSTransport) Error!void {
         if (send.isOver(transport)) return;
+        // How much waits, before and after, is a matter of what the sockets take.
+        try gather.flush(transport);
         const is_client = transport.is_client_side != 0;
         const size = if (is_client) core.writer.frameSize(self.payload.len, true) else self.size;
         const waiting = try send.waiting(transport);
@@ -151,6 +154,7 @@ const Broadcast = struct {
         if (waiting > 0 and waiting +| size > self.queued_max) return self.refuse(transport);
         if (is_client) {
             try send.copy(transport, self.opcode, self.flags, self.payload);
+            try gather.flush(transport);
         } else {
             try self.sendBuilt(transport);
         }
@@ -158,7 +162,8 @@ const Broadcast = struct {
     }
 
     fn sendBuilt(self: *Broadcast, transport: *WSTransport) Error!void {
-        // Asked again: code of an event loop's transport may have run.
+        // Both again: code of an event loop's transport may have run.
+        try gather.flush(transport);
         if (send.isOver(transport)) return;
         const connection = transport.connection();
         connection.sent_at = self.now;

@@ -7,6 +7,7 @@ const o = @import("object.zig");
 const send = @import("send.zig");
 const socket = @import("socket.zig");
 const Endpoint = @import("endpoint.zig").Endpoint;
+const Gathered = @import("gather.zig").Gathered;
 const Input = @import("input.zig").Input;
 const WSListener = @import("listener.zig").WSListener;
 const Object = o.Object;
@@ -19,6 +20,8 @@ pub const Connection = struct {
     input: Input = .{},
     /// While frames are delivered: what is left of the bytes, in the hands of `delivery.deliver`.
     rest: ?*[]u8 = null,
+    /// While callbacks of a read run and sends are coalesced.
+    gathered: ?*Gathered = null,
     /// The thread of the event loop; methods called from another one raise.
     thread: c_ulong,
     /// The plain TCP socket, to send to without the event loop; none for TLS and for transports without one.

@@ -7,6 +7,7 @@ const o = @import("object.zig");
 const clock = @import("clock.zig");
 const errors = @import("errors.zig");
 const frame = @import("frame.zig");
+const gather = @import("gather.zig");
 const log = @import("log.zig");
 const send = @import("send.zig");
 const WSTransport = @import("transport.zig").WSTransport;
@@ -149,6 +150,7 @@ pub fn report(transport: *WSTransport, cause: Cause, answer: Answer) void {
 pub fn lingerAndDisconnect(transport: *WSTransport) Error!void {
     const state = transport.state;
     if (transport.is_disconnected != 0 or transport.connection().is_disconnecting) return;
+    try gather.flush(transport);
     const can_write_eof = try o.callMethod(transport.underlying_transport, state.names.can_write_eof, .{});
     defer o.decref(can_write_eof);
     if (try o.isTrue(can_write_eof)) try o.callMethodVoid(transport.underlying_transport, state.names.write_eof, .{});

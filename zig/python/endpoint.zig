@@ -31,6 +31,7 @@ pub const Endpoint = extern struct {
     disconnect_on_exception: c_int,
     enable_auto_pong: c_int,
     strict: c_int,
+    coalesce_sends: c_int,
     /// A client's factory takes (request, response).
     factory_takes_handshake: c_int,
     enable_auto_ping: c_int,
@@ -81,6 +82,7 @@ const parameters = [_]?[*:0]const u8{
     "ping_reply_seconds",
     "ping_strategy",
     "pending_max",
+    "coalesce_sends",
     null,
 };
 
@@ -93,7 +95,7 @@ fn create(class: *c.PyTypeObject, args: *Object, kwargs: ?*Object) Error!*Object
     if (c.PyArg_ParseTupleAndKeywords(
         args,
         kwargs,
-        "OOOOOnpppp|OOOpddin:Endpoint",
+        "OOOOOnpppp|OOOpddinp:Endpoint",
         &parameters,
         &given.loop_state,
         &given.loop,
@@ -113,6 +115,7 @@ fn create(class: *c.PyTypeObject, args: *Object, kwargs: ?*Object) Error!*Object
         &given.ping_reply_seconds,
         &given.ping_strategy,
         &given.pending_max,
+        &given.coalesce_sends,
     ) == 0) return error.Python;
     const state: *State = @ptrCast(@alignCast(c.PyType_GetModuleState(class).?));
     if (!o.isInstance(&given.loop_state.ob, state.types.LoopState)) return errors.raise("TypeError", "loop_state is a LoopState");

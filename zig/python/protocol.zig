@@ -15,6 +15,7 @@ const socket = @import("socket.zig");
 const upgrade = @import("upgrade.zig");
 const upgrade_client = @import("upgrade_client.zig");
 const Endpoint = @import("endpoint.zig").Endpoint;
+const Gathered = @import("gather.zig").Gathered;
 const Room = @import("chunk.zig").Room;
 const Input = @import("input.zig").Input;
 const WSListener = listeners.WSListener;
@@ -142,8 +143,15 @@ pub fn received(self: *Protocol, count: usize) Error!void {
     const transport = o.incref(self.transport orelse return unconnected());
     defer o.decref(transport);
     const connection = transport.connection();
-    const loop = self.endpoint.loop_state;
     connection.received_at = clock.now(transport.state);
+    var gathered: Gathered = .{};
+    gathered.begin(transport);
+    return gathered.end(transport, process(self, transport, count));
+}
+
+fn process(self: *Protocol, transport: *WSTransport, count: usize) Error!void {
+    const connection = transport.connection();
+    const loop = self.endpoint.loop_state;
     const taken = try connection.input.take(loop, count);
     defer Input.giveBack(taken, loop);
     if (connection.is_input_ended) return;

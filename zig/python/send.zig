@@ -6,6 +6,7 @@ const c = @import("capi.zig");
 const o = @import("object.zig");
 const clock = @import("clock.zig");
 const errors = @import("errors.zig");
+const gather = @import("gather.zig");
 const socket = @import("socket.zig");
 const frame = @import("frame.zig");
 const Chunk = @import("chunk.zig").Chunk;
@@ -14,7 +15,7 @@ const Object = o.Object;
 const Error = o.Error;
 
 /// Below this a copy behind the header costs less than having the kernel gather two pieces of memory.
-const gather_size_min = 4096;
+const in_place_size_min = 4096;
 /// From here on the asyncio transport is given a view of the chunk that the frame was built in. If it keeps the view, it
 /// has the chunk; a copy of less costs less.
 const share_size_min = 16 * 1024;
@@ -66,11 +67,12 @@ pub fn share(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, pa
 
 pub fn write(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, payload: []const u8, constant: ?*Object) Error!void {
     transport.connection().sent_at = clock.now(transport.state);
+    if (try gather.frame(transport, opcode, flags, payload)) return;
     const is_client = transport.is_client_side != 0;
     const is_free = try isSocketFree(transport);
-    const is_gathered = is_free and !is_client and payload.len >= gather_size_min;
+    const is_in_place = is_free and !is_client and payload.len >= in_place_size_min;
     const size = core.writer.frameSize(payload.len, is_client);
-    var sent = if (is_gathered) gather(transport, opcode, flags, payload) else 0;
+    var sent = if (is_in_place) sendBoth(transport, opcode, flags, payload) else 0;
     if (sent == size) return;
     errdefer if (sent > 0) abandon(transport);
     // A part of the payload is sent, so the header is.
@@ -83,7 +85,7 @@ pub fn write(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, pa
     const chunk = try loop.takeOutput(size);
     defer loop.keepOutput(chunk);
     _ = core.writer.copy(chunk.data[0..size], opcode, flags, payload, key, transport.state.mask);
-    if (is_free and !is_gathered) sent = socket.send(transport.connection().socket, chunk.data[0..size]);
+    if (is_free and !is_in_place) sent = socket.send(transport.connection().socket, chunk.data[0..size]);
     if (sent == size) return;
     try queueRest(transport, sent, try rest(chunk, sent, size));
 }
@@ -142,6 +144,7 @@ pub fn reuse(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, pa
     transport.connection().sent_at = clock.now(transport.state);
     const key: ?[4]u8 = if (transport.is_client_side != 0) transport.connection().endpoint.loop_state.nextKey() else null;
     const whole = core.writer.headerInFront(opcode, flags, payload, size, key, transport.state.mask);
+    if (try gather.bytes(transport, whole)) return;
     const sent = if (try isSocketFree(transport)) socket.send(transport.connection().socket, whole) else 0;
     if (sent == whole.len) return;
     errdefer if (sent > 0) abandon(transport);
@@ -194,7 +197,7 @@ pub fn noteClose(transport: *WSTransport, direction: Direction, code: core.Close
 
 /// Whether bytes may go to the socket now without overtaking any: it is ours to write to, and the asyncio transport, which
 /// only this file gives bytes to, has none waiting.
-fn isSocketFree(transport: *WSTransport) Error!bool {
+pub fn isSocketFree(transport: *WSTransport) Error!bool {
     const connection = transport.connection();
     if (connection.socket == socket.none) return false;
     return try waiting(transport) == 0 and !connection.is_queued;
@@ -222,7 +225,7 @@ fn bufferSize(transport: *WSTransport) Error!usize {
 }
 
 /// Sends header and payload from where they stand and returns how much of both the kernel took.
-fn gather(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, payload: []const u8) usize {
+fn sendBoth(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, payload: []const u8) usize {
     var buffer: [core.header_size_max]u8 = undefined;
     const message: core.writer.Message = .{ .opcode = opcode, .flags = flags, .payload_size = payload.len };
     const header = buffer[0..core.header.encode(message.header(null), &buffer)];

@@ -5,6 +5,7 @@ const core = @import("core");
 const c = @import("capi.zig");
 const o = @import("object.zig");
 const errors = @import("errors.zig");
+const gather = @import("gather.zig");
 const interface = @import("transport_interface.zig");
 const socket = @import("socket.zig");
 const table = @import("transport_table.zig");
@@ -102,6 +103,7 @@ pub const WSTransport = extern struct {
     pub fn disconnect(self: *WSTransport, graceful: bool) Error!void {
         const connection_ = self.connection();
         if (self.is_disconnected != 0) return;
+        try gather.flush(self);
         connection_.is_input_ended = true;
         connection_.is_disconnecting = true;
         const names = &self.state.names;
