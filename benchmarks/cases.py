@@ -117,6 +117,27 @@ def server_echo(connections: int, *, timed: bool = False) -> Measure:
     return measure
 
 
+PIPELINED: dict[str, object] = {"work": "pipeline", "path": "/echo", "burst": 64}
+"""A client with 64 messages under way."""
+
+
+def server_pipelined(*, coalesce: bool) -> Measure:
+    """64 messages of 256 bytes come at once, the next ones when all are answered."""
+
+    def measure(lab: Lab, subject: Subject, loop: str) -> Figures:
+        options = {"work": "echo", "loop": loop, "coalesce": int(coalesce)}
+        with (
+            lab.measured(subject, "server", **options) as server,
+            lab.partner("client", port=server.port, **PIPELINED) as client,
+        ):
+            before = server.ask("mark")
+            result = client.ask(lab.go, lab.seconds_max)
+            result["cpu"] = server.ask("mark")["cpu"] - before["cpu"]
+        return figures_of(result)
+
+    return measure
+
+
 def server_flood(size: int) -> Measure:
     def measure(lab: Lab, subject: Subject, loop: str) -> Figures:
         with lab.measured(subject, "server", work="sink", loop=loop) as server:

@@ -18,6 +18,7 @@ from .cases import (
     server_echo,
     server_flood,
     server_handshake,
+    server_pipelined,
     slow_consumer,
 )
 from .counted import counted_cases
@@ -34,6 +35,10 @@ def all_cases() -> list[Case]:
         for size in ECHO_SIZES
     ]
     cases += [Case(f"echo-server-{number}", server_echo(number)) for number in (1, 64, 1000)]
+    cases += [
+        Case("echo-pipelined-at-once", server_pipelined(coalesce=False)),
+        Case("echo-pipelined-coalesced", server_pipelined(coalesce=True)),
+    ]
     cases += [
         Case("latency-client-tcp-256", client_echo(256, timed=True)),
         Case("latency-client-tls-256", client_echo(256, tls=True, timed=True), LIBRARIES),

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .cases import Case, Figures, Measure
+from .cases import PIPELINED, Case, Figures, Measure
 from .lab import Lab
 from .subjects import Subject
 
@@ -98,6 +98,18 @@ def server_work(work: str) -> Work:
     return run
 
 
+def pipelined_work(*, coalesce: bool) -> Work:
+    def run(lab: Lab, subject: Subject, loop: str, count: int, wrap: list[str]) -> None:
+        options = {"work": "echo", "loop": loop, "coalesce": int(coalesce)}
+        with (
+            lab.measured(subject, "server", wrap, **options) as server,
+            lab.partner("client", port=server.port, **PIPELINED) as client,
+        ):
+            client.ask(f"go 0 {count}", 600)
+
+    return run
+
+
 def counted(watcher: Watcher, work: Work, frames: tuple[int, int]) -> Measure:
     def measure(lab: Lab, subject: Subject, loop: str) -> Figures:
         few, many = (lab.scaled(number) for number in frames)
@@ -142,7 +154,7 @@ FRAMES = (4000, 24_000)
 
 
 def counted_cases() -> list[Case]:
-    measures = {
+    measures: dict[str, Measure] = {
         "instructions-flood-client": counted_flood(CALLGRIND, "instructions", FRAMES),
         "instructions-flood-server": counted(CALLGRIND, server_work("sink"), FRAMES),
         "instructions-echo-client": counted(CALLGRIND, client_work("echo"), ECHOES),
@@ -153,6 +165,10 @@ def counted_cases() -> list[Case]:
         "calls-echo-client": counted(STRACE, client_work("echo"), ECHOES),
         "calls-echo-server": counted(STRACE, server_work("echo"), ECHOES),
     }
+    for name, coalesce in ("at-once", False), ("coalesced", True):
+        work = pipelined_work(coalesce=coalesce)
+        measures[f"instructions-pipelined-{name}"] = counted(CALLGRIND, work, FRAMES)
+        measures[f"calls-pipelined-{name}"] = counted(STRACE, work, FRAMES)
     return [
         Case(
             name,

@@ -32,6 +32,8 @@ CASES = [
     "echo-client-tcp-2000000",
     "echo-client-tls-8192",
     "echo-server-64",
+    "echo-pipelined-at-once",
+    "echo-pipelined-coalesced",
     "latency-client-tcp-256",
     "latency-server-1",
     "flood-client-32",

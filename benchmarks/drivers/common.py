@@ -49,6 +49,8 @@ class Options:
         self.burst = int(values.get("burst", 1))
         self.connections = int(values.get("connections", 1))
         self.timed = values.get("timed", "0") != "0"
+        self.coalesce = values.get("coalesce", "0") != "0"
+        """Of picows: what the callbacks of one read send is one write, where there is that."""
         self.path = values.get("path", "/")
         self.tls = values.get("tls", "")
         """A folder with ca.pem and server.pem, or nothing for TCP."""

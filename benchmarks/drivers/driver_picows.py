@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 from collections import deque
 from itertools import repeat
@@ -196,6 +197,9 @@ async def server(options: Options, control: Server) -> None:
         "broadcast": Member,
         "idle": Quiet,
     }[options.work]
+    settings: dict[str, Any] = {}
+    if options.coalesce and "coalesce_sends" in inspect.signature(ws_create_server).parameters:
+        settings["coalesce_sends"] = True
     listening = await ws_create_server(
         lambda request: listener(),
         "127.0.0.1",
@@ -204,6 +208,7 @@ async def server(options: Options, control: Server) -> None:
         max_frame_size=SIZE_MAX,
         websocket_handshake_timeout=SECONDS_MAX,
         backlog=4096,
+        **settings,
     )
     control.ready(listening.sockets[0].getsockname()[1])
     await control.ended

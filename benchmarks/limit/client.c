@@ -1,6 +1,7 @@
 /* A WebSocket client in C: client work=NAME port=N [connections=N] [size=N] [path=/PATH].
 
      echo       sends a message on each connection whenever the answer to the last one came
+     pipeline   sends `burst` messages with one call whenever all answers to the last ones came
      sink       asks once for what the path promises, and counts frames
      burst      asks again after each `burst` frames
      flood      sends frames as fast as they are taken
@@ -17,8 +18,9 @@
 
 #include <math.h>
 
-enum { ECHO, SINK, BURST, FLOOD, HANDSHAKE, MEMBERS, SLOW, IDLE };
-static const char *works[] = {"echo", "sink", "burst", "flood", "handshake", "members", "slow", "idle"};
+enum { ECHO, PIPELINE, SINK, BURST, FLOOD, HANDSHAKE, MEMBERS, SLOW, IDLE };
+static const char *works[] = {"echo", "pipeline", "sink", "burst", "flood",
+                              "handshake", "members", "slow", "idle"};
 enum { SLOW_READ = 16 * 1024, SLOW_WINDOW = 64 * 1024, SLOW_PAUSE_EACH = 1 << 20, SLOW_PAUSE_US = 200 };
 
 static struct sockaddr_in address = {.sin_family = AF_INET};
@@ -91,6 +93,8 @@ static void on_frame(Conn *conn, int opcode, uint8_t *payload, size_t payload_si
     if (!running && work != MEMBERS) return;
     if (work == ECHO) {
         if (!count_max || count < count_max) echo_again(conn);
+    } else if (work == PIPELINE) {
+        if (count % burst == 0 && (!count_max || count < count_max)) conn_send(conn, block, block_size);
     } else if (work == BURST) {
         if (count % burst == 0) send_message(conn, "", 0);
     } else if (work == MEMBERS) {
@@ -176,12 +180,18 @@ static void run(Conn **conns, size_t connections, double seconds, size_t bytes) 
         block = frame_block(size, 1, 65536, &frames);
         block_size = frames * (header_size(size, 1) + size);
     }
+    if (work == PIPELINE) {
+        block_size = burst * (header_size(size, 1) + size);
+        block = frame_block(size, 1, block_size, &frames);
+    }
     for (size_t i = 0; i < connections; i++) {
         if (work == HANDSHAKE) {
             open_connection();
         } else if (work == FLOOD) {
             conns[i]->left = count_max ? count_max * (block_size / frames) : SIZE_MAX;
             pump(conns[i]);
+        } else if (work == PIPELINE) {
+            conn_send(conns[i], block, block_size);
         } else if (work == ECHO) {
             conns[i]->since = 0;
             echo_again(conns[i]);
