@@ -27,7 +27,8 @@ import ssl
 import sys
 import time
 from array import array
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -120,6 +121,57 @@ def begin() -> Run:
     return Run(float(words[1]), int(words[2]))
 
 
+async def echo(
+    send: Callable[[bytes], Awaitable[Any]],
+    receive: Callable[[], Awaitable[Any]],
+    run: Run,
+    options: Options,
+) -> None:
+    """Of a library whose messages are awaited: send one, wait for the answer."""
+    message = bytes(options.size)
+    while not run.over:
+        await send(message)
+        await receive()
+        run.count += 1
+        if options.timed:
+            run.times.append(time.perf_counter_ns())
+        if run.count == run.limit:
+            run.finish()
+
+
+async def receive(
+    messages: AsyncIterable[Any],
+    send: Callable[[bytes], Awaitable[Any]],
+    run: Run,
+    options: Options,
+) -> None:
+    """Of a library whose messages are iterated over: count them, ask for the next burst."""
+    burst = options.burst if options.work == "burst" else 0
+    await send(str(max(run.limit, 0)).encode())
+    async for _ in messages:
+        run.count += 1
+        if run.count == run.limit:
+            run.finish()
+        elif burst and run.count % burst == 0:
+            await send(b"")
+
+
+async def handshakes(one: Callable[[], Awaitable[None]], options: Options) -> dict[str, float]:
+    """Connections opened and dropped by `one`, as many at a time as there are to be."""
+    await one()  # the first one imports what has been put off
+    run = begin()
+
+    async def one_after_the_other() -> None:
+        while not run.over:
+            await one()
+            run.count += 1
+
+    tasks = [asyncio.create_task(one_after_the_other()) for _ in range(options.connections)]
+    result = await run.result()
+    await asyncio.gather(*tasks)
+    return result
+
+
 class Broadcast:
     """Rounds of a broadcast: the next begins when a client says that all have got the last one."""
 
@@ -133,6 +185,14 @@ class Broadcast:
 
     def goes_on(self) -> bool:
         return self.rounds != self._limit and time.perf_counter() < self._end
+
+    @contextmanager
+    def call(self) -> Iterator[None]:
+        """A round: what happens in it is the library's call."""
+        start = time.perf_counter()
+        yield
+        self.calls += time.perf_counter() - start
+        self.rounds += 1
 
     def result(self, receivers: int) -> dict[str, float]:
         return {
@@ -173,10 +233,15 @@ class Server:
             assert self.round, "this server was not started for broadcasts"
             self.round()
 
-    def broadcast_over(self, receivers: int) -> None:
-        assert self.broadcast
-        self.reply(self.broadcast.result(receivers))
+    def next_round(self, receivers: int) -> Broadcast | None:
+        """The broadcast whose next round begins, None when it is over."""
+        broadcast = self.broadcast
+        assert broadcast
+        if broadcast.goes_on():
+            return broadcast
+        self.reply(broadcast.result(receivers))
         self.broadcast = None
+        return None
 
     def reply(self, result: dict[str, float]) -> None:
         print(json.dumps(result), flush=True)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 
 import aiohttp
 from aiohttp import web
-from common import SIZE_MAX, Options, Run, Server, begin, drive
+from common import SIZE_MAX, Options, Server, begin, drive, echo, handshakes, receive
 
 
 async def client(options: Options) -> dict[str, float]:
@@ -16,62 +15,24 @@ async def client(options: Options) -> dict[str, float]:
     if options.tls:
         settings["ssl"] = options.client_tls
     async with aiohttp.ClientSession() as session:
+
+        async def one() -> None:
+            socket = await session.ws_connect(options.url, **settings)
+            # There is no public way to abort, so the closing handshake is in its figure.
+            await socket.close()
+
         if options.work == "handshake":
-            return await handshakes(session, options, settings)
+            return await handshakes(one, options)
         socket = await session.ws_connect(options.url, **settings)
-        message = bytes(options.size)
         run = begin()
         if options.work == "echo":
-            work = echo(socket, run, message, options.timed)
+            work = echo(socket.send_bytes, socket.receive, run, options)
         else:
-            await socket.send_bytes(str(max(run.limit, 0)).encode())
-            work = receive(socket, run, options.burst if options.work == "burst" else 0)
+            work = receive(socket, socket.send_bytes, run, options)
         task = asyncio.create_task(work)
         result = await run.result()
         task.cancel()
         return result
-
-
-async def echo(socket: Any, run: Run, message: bytes, timed: bool) -> None:
-    while not run.over:
-        await socket.send_bytes(message)
-        await socket.receive()
-        run.count += 1
-        if timed:
-            run.times.append(time.perf_counter_ns())
-        if run.count == run.limit:
-            run.finish()
-
-
-async def receive(socket: Any, run: Run, burst: int) -> None:
-    async for _ in socket:
-        run.count += 1
-        if run.count == run.limit:
-            run.finish()
-        elif burst and run.count % burst == 0:
-            await socket.send_bytes(b"")
-
-
-async def handshakes(
-    session: aiohttp.ClientSession, options: Options, settings: dict[str, Any]
-) -> dict[str, float]:
-    async def one() -> None:
-        socket = await session.ws_connect(options.url, **settings)
-        # There is no public way to abort, so the closing handshake is in its figure.
-        await socket.close()
-
-    await one()  # the first one imports what has been put off
-    run = begin()
-
-    async def one_after_the_other() -> None:
-        while not run.over:
-            await one()
-            run.count += 1
-
-    tasks = [asyncio.create_task(one_after_the_other()) for _ in range(options.connections)]
-    result = await run.result()
-    await asyncio.gather(*tasks)
-    return result
 
 
 async def server(options: Options, control: Server) -> None:
@@ -103,16 +64,10 @@ async def server(options: Options, control: Server) -> None:
 
     async def send_round() -> None:
         """There is no broadcast; a send waits only when the transport is full."""
-        broadcast = control.broadcast
-        assert broadcast
-        if not broadcast.goes_on():
-            return control.broadcast_over(len(members))
-        start = time.perf_counter()
-        for member in members:
-            await member.send_bytes(message)
-        broadcast.calls += time.perf_counter() - start
-        broadcast.rounds += 1
-        return None
+        if broadcast := control.next_round(len(members)):
+            with broadcast.call():
+                for member in members:
+                    await member.send_bytes(message)
 
     tasks: list[asyncio.Task[None]] = []
     control.round = lambda: tasks.append(asyncio.create_task(send_round()))

@@ -9,7 +9,7 @@ from collections import deque
 from itertools import repeat
 from typing import Any
 
-from common import SECONDS_MAX, SIZE_MAX, Options, Run, Server, begin, drive
+from common import SECONDS_MAX, SIZE_MAX, Options, Run, Server, begin, drive, handshakes
 
 import picows
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect, ws_create_server
@@ -83,8 +83,14 @@ async def client(options: Options) -> dict[str, float]:
         "max_frame_size": SIZE_MAX,
         "websocket_handshake_timeout": SECONDS_MAX,
     }
+
+    async def one() -> None:
+        transport, _ = await ws_connect(Quiet, options.url, **settings)
+        transport.disconnect(False)
+        await transport.wait_disconnected()
+
     if options.work == "handshake":
-        return await handshakes(options, settings)
+        return await handshakes(one, options)
     listener_class = TimedEcho if options.timed else CLIENTS[options.work]
     transport, listener = await ws_connect(listener_class, options.url, **settings)
     message = bytes(options.size)
@@ -108,26 +114,6 @@ async def callbacks(transport: WSTransport, listener: KeepOne) -> dict[str, floa
     calls = map(sink.on_ws_frame, repeat(transport, run.limit), repeat(frame))
     deque(calls, maxlen=0)
     return await run.result()
-
-
-async def handshakes(options: Options, settings: dict[str, Any]) -> dict[str, float]:
-    async def one() -> None:
-        transport, _ = await ws_connect(Quiet, options.url, **settings)
-        transport.disconnect(False)
-        await transport.wait_disconnected()
-
-    await one()  # the first one imports what has been put off
-    run = begin()
-
-    async def one_after_the_other() -> None:
-        while not run.over:
-            await one()
-            run.count += 1
-
-    tasks = [asyncio.create_task(one_after_the_other()) for _ in range(options.connections)]
-    result = await run.result()
-    await asyncio.gather(*tasks)
-    return result
 
 
 async def server(options: Options, control: Server) -> None:
@@ -175,19 +161,13 @@ async def server(options: Options, control: Server) -> None:
                 send_round()
 
     def send_round() -> None:
-        broadcast = control.broadcast
-        assert broadcast
-        if not broadcast.goes_on():
-            return control.broadcast_over(len(members))
-        start = time.perf_counter()
-        if ws_broadcast:
-            ws_broadcast(members, BINARY, message)
-        else:
-            for transport in members:
-                transport.send(BINARY, message)
-        broadcast.calls += time.perf_counter() - start
-        broadcast.rounds += 1
-        return None
+        if broadcast := control.next_round(len(members)):
+            with broadcast.call():
+                if ws_broadcast:
+                    ws_broadcast(members, BINARY, message)
+                else:
+                    for transport in members:
+                        transport.send(BINARY, message)
 
     control.round = send_round
     listener = {

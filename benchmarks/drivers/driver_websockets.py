@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from typing import Any
 
-from common import SECONDS_MAX, SIZE_MAX, Options, Run, Server, begin, drive
+from common import (
+    SECONDS_MAX,
+    SIZE_MAX,
+    Options,
+    Server,
+    begin,
+    drive,
+    echo,
+    handshakes,
+    receive,
+)
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.asyncio.server import broadcast as send_to_all
@@ -23,62 +32,26 @@ SETTINGS: dict[str, Any] = {
 
 async def client(options: Options) -> dict[str, float]:
     settings = SETTINGS | {"ssl": options.client_tls, "proxy": None}
-    if options.work == "handshake":
-        return await handshakes(options, settings)
-    async with connect(options.url, **settings) as connection:
-        message = bytes(options.size)
-        run = begin()
-        if options.work == "echo":
-            work = echo(connection, run, message, options.timed)
-        else:
-            await connection.send(str(max(run.limit, 0)).encode())
-            work = receive(connection, run, options.burst if options.work == "burst" else 0)
-        task = asyncio.create_task(work)
-        result = await run.result()
-        task.cancel()
-        connection.transport.abort()
-        return result
 
-
-async def echo(connection: Any, run: Run, message: bytes, timed: bool) -> None:
-    while not run.over:
-        await connection.send(message)
-        await connection.recv()
-        run.count += 1
-        if timed:
-            run.times.append(time.perf_counter_ns())
-        if run.count == run.limit:
-            run.finish()
-
-
-async def receive(connection: Any, run: Run, burst: int) -> None:
-    async for _ in connection:
-        run.count += 1
-        if run.count == run.limit:
-            run.finish()
-        elif burst and run.count % burst == 0:
-            await connection.send(b"")
-
-
-async def handshakes(options: Options, settings: dict[str, Any]) -> dict[str, float]:
     async def one() -> None:
         connection = await connect(options.url, **settings)
         # As the others do: the closing handshake is not what is measured.
         connection.transport.abort()
         await connection.wait_closed()
 
-    await one()  # the first one imports what has been put off
-    run = begin()
-
-    async def one_after_the_other() -> None:
-        while not run.over:
-            await one()
-            run.count += 1
-
-    tasks = [asyncio.create_task(one_after_the_other()) for _ in range(options.connections)]
-    result = await run.result()
-    await asyncio.gather(*tasks)
-    return result
+    if options.work == "handshake":
+        return await handshakes(one, options)
+    async with connect(options.url, **settings) as connection:
+        run = begin()
+        if options.work == "echo":
+            work = echo(connection.send, connection.recv, run, options)
+        else:
+            work = receive(connection, connection.send, run, options)
+        task = asyncio.create_task(work)
+        result = await run.result()
+        task.cancel()
+        connection.transport.abort()
+        return result
 
 
 async def server(options: Options, control: Server) -> None:
@@ -109,15 +82,9 @@ async def server(options: Options, control: Server) -> None:
         await connection.wait_closed()
 
     def send_round() -> None:
-        broadcast = control.broadcast
-        assert broadcast
-        if not broadcast.goes_on():
-            return control.broadcast_over(len(members))
-        start = time.perf_counter()
-        send_to_all(members, message)
-        broadcast.calls += time.perf_counter() - start
-        broadcast.rounds += 1
-        return None
+        if broadcast := control.next_round(len(members)):
+            with broadcast.call():
+                send_to_all(members, message)
 
     control.round = send_round
     handle = {
