@@ -12,7 +12,7 @@ from ssl import SSLContext, SSLSocket, create_default_context
 from typing import Any, TypeAlias, cast
 
 from ._native import Endpoint, Protocol
-from .tcp import CONNECT_OPTIONS, begin, connect_tcp
+from .tcp import CONNECT_OPTIONS, begin, connect_tcp, is_connected
 from .url import WSParsedURL
 
 WSSocketFactory: TypeAlias = Callable[
@@ -153,7 +153,7 @@ class Dialer:
             if sock.type != socket.SOCK_STREAM:
                 raise ValueError("socket_factory returned a socket that is not a stream")
             sock.setblocking(False)
-            if not _is_connected(sock):
+            if not is_connected(sock):
                 if sock.family not in (socket.AF_INET, socket.AF_INET6):
                     raise ValueError(
                         "socket_factory has to connect a socket that is neither IPv4 nor IPv6"
@@ -163,11 +163,3 @@ class Dialer:
             sock.close()
             raise
         return sock
-
-
-def _is_connected(sock: socket.socket) -> bool:
-    try:
-        sock.getpeername()
-    except OSError:
-        return False
-    return True

@@ -103,8 +103,32 @@ async def _connect(
     sock = socket.socket(family, socket.SOCK_STREAM, proto)
     try:
         sock.setblocking(False)
-        await loop.sock_connect(sock, address)
+        try:
+            sock.connect(address)
+        except (BlockingIOError, InterruptedError):
+            # On one machine the connection is there by now, and nothing is to be waited for.
+            if not is_connected(sock):
+                await _until_writable(loop, sock)
+                if code := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                    raise OSError(code, f"Connect call failed {address}") from None
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+def is_connected(sock: socket.socket) -> bool:
+    try:
+        sock.getpeername()
+    except OSError:
+        return False
+    return True
+
+
+async def _until_writable(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+    writable = asyncio.Event()
+    loop.add_writer(sock, writable.set)
+    try:
+        await writable.wait()
+    finally:
+        loop.remove_writer(sock)

@@ -33,9 +33,9 @@ def deaf_port() -> Iterator[int]:
 
 
 @pytest.mark.parametrize("loop", stacks.LOOPS)
-@pytest.mark.parametrize("use_aiofastnet", [False, True])
+@pytest.mark.parametrize("use_aiofastnet", stacks.TRANSPORTS.values())
 @pytest.mark.parametrize("scheme", ["ws", "wss"])
-def test_tcp_that_is_not_answered(loop: str, use_aiofastnet: bool, scheme: str) -> None:
+def test_tcp_that_is_not_answered(loop: str, use_aiofastnet: bool | None, scheme: str) -> None:
     async def main() -> None:
         with deaf_port() as port, pytest.raises(asyncio.TimeoutError, match="no connection to"):
             await ws_connect(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import gc
 import os
+import re
 import socket
 import sys
 import warnings
@@ -81,6 +83,42 @@ def test_ipv6(loop: str) -> None:
         transport.disconnect()
         await transport.wait_disconnected()
         await server.wait_closed()
+
+    stacks.run(loop, main())
+
+
+@LOOPS
+def test_a_refused_connection_names_the_address(loop: str) -> None:
+    async def main() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            port = listening.getsockname()[1]
+        text = re.escape(f"Connect call failed ('127.0.0.1', {port})")
+        with pytest.raises(ConnectionRefusedError, match=text):
+            await ws_connect(WSListener, f"ws://127.0.0.1:{port}/")
+
+    stacks.run(loop, main())
+
+
+@LOOPS
+def test_a_connection_that_takes_its_time(loop: str) -> None:
+    """The first SYN is dropped because the queue is full; the kernel sends another after 1 s."""
+
+    async def main() -> None:
+        with contextlib.ExitStack() as stack:
+            listening = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+            for _ in range(4):
+                filler = stack.enter_context(socket.socket())
+                filler.setblocking(False)
+                filler.connect_ex(listening.getsockname())
+            port = listening.getsockname()[1]
+            connecting = asyncio.create_task(ws_connect(Recorder, f"ws://127.0.0.1:{port}/"))
+            await asyncio.sleep(0)
+            server = await ws_create_server(lambda _: Recorder(), sock=listening)
+            transport, _ = await connecting
+            assert is_own(transport)
+            transport.disconnect()
+            await transport.wait_disconnected()
+            server.close()
 
     stacks.run(loop, main())
 
