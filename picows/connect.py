@@ -225,7 +225,7 @@ def _takes_handshake(factory: Callable[..., Any]) -> bool:
     # What most of them are; to read a whole signature takes long.
     if type(factory) is FunctionType and not factory.__code__.co_argcount:
         return False
-    if type(factory) is type and inspect.getattr_static(factory, "__init__") is object.__init__:
+    if type(factory) is type and cast(Any, factory).__init__ is object.__init__:
         return False
     try:
         signature = inspect.signature(factory)
