@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from dataclasses import dataclass, field
@@ -97,6 +98,11 @@ def parse_url(url: str, check_scheme: bool = True) -> WSParsedURL:
             65535, a fragment (RFC 6455, 3), a space or control character anywhere, or user
             information that is not UTF-8.
     """
+    return _parse(url, check_scheme)
+
+
+@functools.lru_cache  # programs connect to few URLs, often; urlsplit() keeps as many itself
+def _parse(url: str, check_scheme: bool) -> WSParsedURL:
     if forbidden := _FORBIDDEN.search(url):
         raise WSInvalidURL(url, f"it contains {forbidden[0]!r}, which has to be percent-encoded")
     try:
