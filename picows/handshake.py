@@ -10,7 +10,7 @@ import base64
 import re
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from multidict import CIMultiDict
 
@@ -27,13 +27,15 @@ __all__ = [
     "WSUpgradeResponseWithListener",
     "basic_credentials",
     "build_request",
+    "make_request",
     "make_response",
-    "received_request",
     "switching_response",
 ]
 
 _VERSION: Final = re.compile(rb"HTTP/[0-9]\.[0-9]")  # RFC 9112, 2.3
 _TEXT_PLAIN: Final = "text/plain; charset=utf-8"
+#: What headers are made of when somebody asks for them: a whole head, or pairs.
+_HeaderSource: TypeAlias = bytes | list[tuple[str, str]]
 
 
 class WSUpgradeRequest:
@@ -46,13 +48,13 @@ class WSUpgradeRequest:
         headers: names in any case; a name may be there several times. None makes an empty one.
     """
 
-    __slots__ = ("_head", "_headers", "method", "path", "version")
+    __slots__ = ("_headers", "_source", "method", "path", "version")
 
     method: bytes
     path: bytes
     version: bytes
-    _head: bytes
     _headers: CIMultiDict[str] | None
+    _source: _HeaderSource
 
     def __init__(
         self,
@@ -70,8 +72,8 @@ class WSUpgradeRequest:
     def headers(self) -> CIMultiDict[str]:
         """Names in any case; a name may be there several times."""
         if self._headers is None:
-            self._headers = _parse(self._head)
-            self._head = b""
+            self._headers = _headers_of(self._source)
+            self._source = b""
         return self._headers
 
     @headers.setter
@@ -97,13 +99,13 @@ class WSUpgradeResponse:
         body: content of the response, bytes-like; None if there is none.
     """
 
-    __slots__ = ("_head", "_headers", "body", "status", "version")
+    __slots__ = ("_headers", "_source", "body", "status", "version")
 
     version: bytes
     status: HTTPStatus | int
     body: bytes | None
-    _head: bytes
     _headers: CIMultiDict[str] | None
+    _source: _HeaderSource
 
     def __init__(
         self,
@@ -121,8 +123,8 @@ class WSUpgradeResponse:
     def headers(self) -> CIMultiDict[str]:
         """Names in any case; a name may be there several times."""
         if self._headers is None:
-            self._headers = _parse(self._head)
-            self._head = b""
+            self._headers = _headers_of(self._source)
+            self._source = b""
         return self._headers
 
     @headers.setter
@@ -248,7 +250,7 @@ class WSUpgradeResponse:
             headers["Content-Length"] = str(len(body))
 
         message = bytearray(b"%b %d %b\r\n" % (self.version, status, phrase.encode("ascii")))
-        message += header_block(headers)
+        message += header_block(headers.items())
         message += body
         return message
 
@@ -278,17 +280,17 @@ class WSUpgradeResponseWithListener:
         self.listener = listener
 
 
-# What is on the wire is kept as it is, and taken apart when somebody asks for its headers: few do,
-# and a server with many connections has better uses for the time and the memory.
+# What is on the wire is kept as it is, and headers are made of it when somebody asks for them: few
+# do, and a server with many connections has better uses for the time and the memory.
 
 
-def received_request(path: bytes, head: bytes) -> WSUpgradeRequest:
-    """Make the request that the compiled module has read and checked: GET and HTTP/1.1."""
+def make_request(path: bytes, source: _HeaderSource) -> WSUpgradeRequest:
+    """Make a request that is sent, or that the compiled module has read and checked."""
     request = WSUpgradeRequest.__new__(WSUpgradeRequest)
     request.method = b"GET"
     request.path = path
     request.version = b"HTTP/1.1"
-    request._head = head
+    request._source = source
     request._headers = None
     return request
 
@@ -299,15 +301,17 @@ def switching_response(head: bytes) -> WSUpgradeResponse:
     response.version = b"HTTP/1.1"
     response.status = HTTPStatus.SWITCHING_PROTOCOLS
     response.body = None
-    response._head = head
+    response._source = head
     response._headers = None
     return response
 
 
-def _parse(head: bytes) -> CIMultiDict[str]:
+def _headers_of(source: _HeaderSource) -> CIMultiDict[str]:
+    if isinstance(source, list):
+        return CIMultiDict(source)
     from ._native import parse_headers  # which imports this module
 
-    return parse_headers(head)
+    return parse_headers(source)
 
 
 def build_request(
@@ -332,22 +336,19 @@ def build_request(
             as CR, LF or NUL.
         WSInvalidURL: the user name contains a colon, which Basic credentials cannot express.
     """
-    headers: CIMultiDict[str] = CIMultiDict(
-        {
-            "Host": url.host_header,
-            "Upgrade": "websocket",
-            "Connection": "Upgrade",
-            "Sec-WebSocket-Version": "13",
-            "Sec-WebSocket-Key": key,
-        }
-    )
+    headers = [
+        ("Host", url.host_header),
+        ("Upgrade", "websocket"),
+        ("Connection", "Upgrade"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", key),
+    ]
     add_extra_headers(headers, extra_headers)
-    if "Authorization" not in headers and (credentials := basic_credentials(url)):
-        headers["Authorization"] = credentials
-
-    request = WSUpgradeRequest(b"GET", url.resource_name.encode("ascii"), b"HTTP/1.1", headers)
-    request_line = b"%b %b %b\r\n" % (request.method, request.path, request.version)
-    return request, request_line + header_block(headers)
+    is_authorized = any(name.lower() == "authorization" for name, _ in headers)
+    if not is_authorized and (credentials := basic_credentials(url)):
+        headers.append(("Authorization", credentials))
+    path = url.resource_name.encode("ascii")
+    return make_request(path, headers), b"GET %b HTTP/1.1\r\n%b" % (path, header_block(headers))
 
 
 def basic_credentials(url: WSParsedURL) -> str | None:

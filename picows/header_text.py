@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from multidict import CIMultiDict
-
 WSHeadersLike = Mapping[str, str] | Iterable[tuple[str, str]]
 """Headers as users give them; a mapping may hold a name several times, as `CIMultiDict` does."""
 
@@ -45,23 +43,23 @@ def header_pairs(extra_headers: WSHeadersLike | None) -> list[tuple[str, str]]:
     return pairs
 
 
-def add_extra_headers(headers: CIMultiDict[str], extra_headers: WSHeadersLike | None) -> None:
-    """Add a user's headers to the generated ones: `Host` replaces, all others are added.
+def add_extra_headers(headers: list[tuple[str, str]], extra_headers: WSHeadersLike | None) -> None:
+    """Add a user's headers to the generated ones, of which `Host` is the first and is replaced.
 
     Raises:
         TypeError: not a mapping or an iterable of pairs of str.
     """
     for name, value in header_pairs(extra_headers):
         if name.lower() == "host":
-            headers[name] = value  # RFC 9112, 3.2: a request has exactly one
+            headers[0] = (name, value)  # RFC 9112, 3.2: a request has exactly one
         else:
-            headers.add(name, value)
+            headers.append((name, value))
 
 
-def header_block(headers: CIMultiDict[str]) -> bytes:
+def header_block(headers: Iterable[tuple[str, str]]) -> bytes:
     """Field lines and the empty line (RFC 9112, 2.1); refuses what would end a line early."""
     lines = []
-    for name, value in headers.items():
+    for name, value in headers:
         if not _FIELD_NAME.fullmatch(name):
             raise ValueError(f"{name!r} cannot be the name of a header")
         if forbidden := _NOT_IN_FIELD_VALUE.search(value):

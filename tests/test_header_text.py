@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from multidict import CIMultiDict
 
 from picows.header_text import add_extra_headers, header_pairs
 
@@ -19,9 +18,9 @@ def test_no_extra_headers() -> None:
 
 
 def test_others_are_added_to_the_generated_ones() -> None:
-    headers: CIMultiDict[str] = CIMultiDict({"Connection": "Upgrade"})
-    add_extra_headers(headers, {"Connection": "keep-alive"})
-    assert headers.getall("Connection") == ["Upgrade", "keep-alive"]
+    headers = [("Host", "h"), ("Connection", "Upgrade")]
+    add_extra_headers(headers, {"Connection": "keep-alive", "host": "other"})
+    assert headers == [("host", "other"), ("Connection", "Upgrade"), ("Connection", "keep-alive")]
 
 
 def test_an_error_of_the_users_own_iterator_is_not_hidden() -> None:

@@ -39,7 +39,7 @@ fn makeRequest(transport: *WSTransport, line: core.http.RequestLine, head: []con
     defer o.decref(path);
     const data = try o.bytes(head);
     defer o.decref(data);
-    const request = try o.call(transport.state.imports.received_request, .{ path, data });
+    const request = try o.call(transport.state.imports.make_request, .{ path, data });
     defer o.decref(request);
     o.replace(&transport.request, request);
 }
