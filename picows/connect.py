@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import functools
 import inspect
 import os
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from .exceptions import WSInvalidStatusError
 from .handshake import WSUpgradeRequest, WSUpgradeResponse, build_request
 from .header_text import WSHeadersLike, header_pairs
 from .loops import network_of
-from .options import WSLoggerLike, endpoint_maker, resolve_logger, resolve_use_aiofastnet
+from .options import WSLoggerLike, endpoint_arguments, resolve_logger, resolve_use_aiofastnet
 from .proxy import Proxy, connect_through, parse_proxy
 from .redirect import Hop, is_redirect, next_hop, too_many_redirects
 from .tcp import has_own_transport
@@ -125,10 +124,8 @@ async def ws_connect(
             raise TypeError(f"ws_connect() does not take {name!r}: see ssl_context, socket_factory")
     loop = asyncio.get_running_loop()
     logger = resolve_logger(logger_name, "client")
-    make_endpoint = functools.partial(
-        endpoint_maker(loop, logger, locals()),
-        factory_takes_handshake=_takes_handshake(ws_listener_factory),
-    )
+    shared = endpoint_arguments(loop, logger, locals())
+    shared["factory_takes_handshake"] = _takes_handshake(ws_listener_factory)
     kwargs.pop("zero_copy_unsafe_ssl_write", None)  # an option of old versions
     hop = Hop(parse_url(url), header_pairs(extra_headers))
     through = parse_proxy(proxy, proxy_ssl_context)
@@ -150,9 +147,9 @@ async def ws_connect(
 
     redirects = 0
     while True:
-        key = base64.b64encode(os.urandom(16)).decode()
-        request, request_bytes = build_request(hop.url, key, hop.extra_headers)
-        endpoint = make_endpoint(request=request, request_bytes=request_bytes, key=key.encode())
+        key = base64.b64encode(os.urandom(16))
+        request, request_bytes = build_request(hop.url, key.decode(), hop.extra_headers)
+        endpoint = Endpoint(**shared, request=request, request_bytes=request_bytes, key=key)
         try:
             protocol = await _open(through, dialer, endpoint, hop, tls, seconds_max)
             transport, listener = await _upgraded(protocol)

@@ -6,10 +6,10 @@ import asyncio
 import functools
 import importlib.util
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
-from ._native import Endpoint, WSAutoPingStrategy
+from ._native import WSAutoPingStrategy
 from .loops import loop_state
 
 #: Level of the most detailed log lines, below `logging.DEBUG`.
@@ -33,12 +33,12 @@ _ENDPOINT_ARGUMENTS: Final = {
 WSLoggerLike: TypeAlias = "str | logging.Logger | logging.LoggerAdapter[Any] | None"
 
 
-def endpoint_maker(
+def endpoint_arguments(
     loop: asyncio.AbstractEventLoop,
     logger: logging.Logger | logging.LoggerAdapter[Any],
     arguments: Mapping[str, Any],
-) -> Callable[..., Endpoint]:
-    """A function that makes an Endpoint of what both functions have in common.
+) -> dict[str, Any]:
+    """What an Endpoint is made of that both functions have in common.
 
     arguments: the caller's, by name; those that are not in common are left alone.
     Raises ValueError for auto-ping options that cannot work.
@@ -50,9 +50,10 @@ def endpoint_maker(
         arguments["auto_ping_strategy"],
     )
     taken = {name: arguments[given] for name, given in _ENDPOINT_ARGUMENTS.items()}
-    return functools.partial(
-        Endpoint, loop_state=loop_state(loop), loop=loop, logger=logger, **taken
-    )
+    taken["loop_state"] = loop_state(loop)
+    taken["loop"] = loop
+    taken["logger"] = logger
+    return taken
 
 
 def resolve_logger(name: WSLoggerLike, default: str) -> logging.Logger | logging.LoggerAdapter[Any]:

@@ -11,7 +11,7 @@ from ._native import Endpoint, WSAutoPingStrategy, WSListener
 from .bind import bind_sockets
 from .handshake import WSUpgradeRequest, WSUpgradeResponseWithListener
 from .loops import network_of
-from .options import WSLoggerLike, endpoint_maker, resolve_logger, resolve_use_aiofastnet
+from .options import WSLoggerLike, endpoint_arguments, resolve_logger, resolve_use_aiofastnet
 from .server import TcpServer
 from .tcp import has_own_transport
 
@@ -105,8 +105,8 @@ async def ws_create_server(
         ValueError: an argument that cannot be used.
     """
     loop = asyncio.get_running_loop()
-    make_endpoint = endpoint_maker(loop, resolve_logger(logger_name, "server"), locals())
-    endpoint = make_endpoint(factory_takes_handshake=False, pending_max=max_pending_handshakes)
+    shared = endpoint_arguments(loop, resolve_logger(logger_name, "server"), locals())
+    endpoint = Endpoint(**shared, factory_takes_handshake=False, pending_max=max_pending_handshakes)
     kwargs.pop("zero_copy_unsafe_ssl_write", None)  # an option of old versions
     path = kwargs.pop("path", None)
     network = network_of(loop)
