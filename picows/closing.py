@@ -112,9 +112,14 @@ def make_disconnect_info(
 
 async def wait_disconnected(transport: WSTransport) -> None:
     """Body of WSTransport.wait_disconnected()."""
-    future = transport._disconnected
-    if future is not None:
-        # Waiters share the future: one that is cancelled must not take it from the others.
-        await asyncio.shield(future)
+    waiters = transport._waiters
+    if waiters is not None:
+        # A future for each: a waiter that is cancelled takes its own along.
+        waiter = asyncio.get_running_loop().create_future()
+        waiters.append(waiter)
+        try:
+            await waiter
+        finally:
+            waiters.remove(waiter)
     if transport.is_client_side and transport._exception is not None:
         raise transport._exception

@@ -170,6 +170,7 @@ async def test_a_cancelled_waiter_disturbs_nobody(role: str) -> None:
             await waiters[1]
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(pair.transport.wait_disconnected(), 0.001)
+        assert len(pair.transport._waiters or ()) == 2  # those who gave up are forgotten
         assert not pair.transport.is_disconnected
         pair.transport.send(TEXT, "still here")
         assert await pair.peer.read_frame() == Frame(TEXT, b"still here")

@@ -56,8 +56,8 @@ pub const Connection = struct {
     ping_state: enum { none, waiting, answered } = .none,
     /// The future of measure_roundtrip_time().
     pong_waiter: ?*Object = null,
-    /// The future that waiters wait for; made when there is one.
-    disconnected: ?*Object = null,
+    /// A list of the futures of those who wait for the end; made when somebody does.
+    waiters: ?*Object = null,
 
     pub fn isOwnThread(self: *const Connection) bool {
         return c.PyThread_get_thread_ident() == self.thread;

@@ -18,6 +18,7 @@ const Endpoint = @import("endpoint.zig").Endpoint;
 const Gathered = @import("gather.zig").Gathered;
 const Room = @import("chunk.zig").Room;
 const Input = @import("input.zig").Input;
+const State = @import("state.zig").State;
 const WSListener = listeners.WSListener;
 const WSTransport = @import("transport.zig").WSTransport;
 const Object = o.Object;
@@ -215,8 +216,14 @@ fn logLost(transport: *WSTransport, cause: *Object) void {
 fn finish(transport: *WSTransport) void {
     const aside: errors.Aside = .begin();
     defer aside.end();
-    const future = transport.connection().disconnected orelse return;
-    asyncio.setResult(transport.state, future, c.none()) catch errors.ignore(future);
+    const list = transport.connection().waiters orelse return;
+    wake(transport.state, list) catch errors.ignore(list);
+}
+
+fn wake(state: *State, list: *Object) Error!void {
+    const futures = try o.check(c.PyList_AsTuple(list));
+    defer o.decref(futures);
+    for (0..@intCast(c.PyTuple_Size(futures))) |i| try asyncio.setResult(state, c.PyTuple_GetItem(futures, @intCast(i)).?, c.none());
 }
 
 fn pauseWriting(self: *Protocol, _: ?*Object) callconv(.c) ?*Object {

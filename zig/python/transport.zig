@@ -127,7 +127,7 @@ fn traverse(self: *WSTransport, proc: c.visitproc, arg: ?*anyopaque) callconv(.c
         @ptrCast(connection.listener),
         connection.exception,
         connection.lost_by,
-        connection.disconnected,
+        connection.waiters,
         connection.ping_timer,
         connection.end_timer,
         connection.pong_waiter,
@@ -149,7 +149,7 @@ fn clear(self: *WSTransport) callconv(.c) c_int {
     o.clear(&connection.listener);
     o.clear(&connection.exception);
     o.clear(&connection.lost_by);
-    o.clear(&connection.disconnected);
+    o.clear(&connection.waiters);
     o.clear(&connection.ping_timer);
     o.clear(&connection.end_timer);
     o.clear(&connection.pong_waiter);

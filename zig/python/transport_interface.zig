@@ -108,16 +108,13 @@ fn getFlag(comptime name: []const u8) fn (*WSTransport, ?*anyopaque) callconv(.c
     }.get;
 }
 
-/// For picows.closing: the future that is done once the connection is gone, or None if it is gone already.
-fn getDisconnected(self: *WSTransport, _: ?*anyopaque) callconv(.c) ?*Object {
+/// For picows.closing: the futures that are done once the connection is gone, or None if it is gone already.
+fn getWaiters(self: *WSTransport, _: ?*anyopaque) callconv(.c) ?*Object {
     self.checkThread("wait_disconnected") catch return null;
     if (self.is_disconnected != 0) return o.none();
     const connection = self.connection();
-    if (connection.disconnected == null) {
-        const future = o.callMethod(connection.endpoint.loop, self.state.names.create_future, .{}) catch return null;
-        connection.disconnected = future;
-    }
-    return o.incref(connection.disconnected.?);
+    if (connection.waiters == null) connection.waiters = o.check(c.PyList_New(0)) catch return null;
+    return o.incref(connection.waiters.?);
 }
 
 fn getDisconnectInfo(self: *WSTransport, _: ?*anyopaque) callconv(.c) ?*Object {
@@ -194,7 +191,7 @@ pub const attributes = [_]c.PyGetSetDef{
     .{ .name = "is_close_frame_sent", .get = @ptrCast(&getFlag("is_close_frame_sent")), .doc = doc.is_close_frame_sent },
     .{ .name = "is_disconnected", .get = @ptrCast(&getFlag("is_disconnected")), .doc = doc.is_disconnected },
     .{ .name = "disconnect_info", .get = @ptrCast(&getDisconnectInfo), .doc = doc.disconnect_info },
-    .{ .name = "_disconnected", .get = @ptrCast(&getDisconnected) },
+    .{ .name = "_waiters", .get = @ptrCast(&getWaiters) },
     .{ .name = "_is_pong_expected", .get = @ptrCast(&isPongExpected) },
     .{ .name = "_exception", .get = @ptrCast(&getException) },
     .{},
