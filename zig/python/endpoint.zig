@@ -122,7 +122,7 @@ fn create(class: *c.PyTypeObject, args: *Object, kwargs: ?*Object) Error!*Object
     if (given.pending_max < 1) return errors.raise("ValueError", "max_pending_handshakes is at least 1");
     if (given.max_frame_size < 0) return errors.raise("ValueError", "max_frame_size is a number of bytes and not negative");
     given.is_client = !o.isNone(given.request);
-    given.log_debug = try log.isDebug(state, given.logger);
+    given.log_debug = try log.isEnabled(state, given.logger, log.debug_level);
     given.state = state;
 
     const self = try o.allocate(Endpoint, @ptrCast(class));

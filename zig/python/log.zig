@@ -9,6 +9,8 @@ const Error = o.Error;
 
 /// Level of the details: PICOWS_DEBUG_LL.
 pub const debug_level = 9;
+/// logging.INFO
+pub const info_level = 20;
 
 /// Logs at `level`, the name of a logger's method, with the logging module's formatting of `args` (borrowed references).
 pub fn write(logger: *Object, level: *Object, message: [:0]const u8, args: anytype) void {
@@ -52,11 +54,11 @@ fn debugChecked(state: *State, logger: *Object, message: [:0]const u8, args: any
     try o.callMethodVoid(logger, state.names.log, .{ level, text } ++ args);
 }
 
-/// Whether the logger writes details.
-pub fn isDebug(state: *State, logger: *Object) Error!bool {
-    const level = try o.check(c.PyLong_FromLong(debug_level));
-    defer o.decref(level);
-    const answer = try o.callMethod(logger, state.names.isEnabledFor, .{level});
+/// Whether the logger writes lines of a level: what a line tells need not be found out for one that is not written.
+pub fn isEnabled(state: *State, logger: *Object, level: c_long) Error!bool {
+    const number = try o.check(c.PyLong_FromLong(level));
+    defer o.decref(number);
+    const answer = try o.callMethod(logger, state.names.isEnabledFor, .{number});
     defer o.decref(answer);
     return o.isTrue(answer);
 }

@@ -102,10 +102,12 @@ pub fn connectionMade(self: *Protocol, underlying: *Object) Error!void {
 }
 
 fn logMade(transport: *WSTransport) Error!void {
+    const logger = transport.connection().endpoint.logger;
+    if (!(log.isEnabled(transport.state, logger, log.info_level) catch return errors.ignore(logger))) return;
     const peername = try transport.extraInfo(transport.state.names.peername);
     defer o.decref(peername);
     const message = if (transport.is_client_side != 0) "connected to %s" else "connection from %s";
-    log.write(transport.connection().endpoint.logger, transport.state.names.info, message, .{peername});
+    log.write(logger, transport.state.names.info, message, .{peername});
 }
 
 fn handshakeTimedOut(self: *Protocol, _: ?*Object) callconv(.c) ?*Object {
