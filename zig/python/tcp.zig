@@ -36,7 +36,7 @@ pub const TcpTransport = extern struct {
     acceptor: ?*Acceptor,
     /// The socket as Python's object, which then owns the handle: given by who connected it, or made when asked for.
     python_socket: ?*Object,
-    /// The contextvars.Context in which the callbacks of an accepted connection run. Of others the event loop takes care.
+    /// The contextvars.Context in which the callbacks run of what the hub watches. Of others the event loop takes care.
     context: ?*Object,
     /// The hub that knows the connection, its neighbours there, and what it watches the socket for.
     hub: ?*Hub,
@@ -84,6 +84,7 @@ pub const TcpTransport = extern struct {
         self.python_socket = o.incref(python_socket);
         self.peer = linux.peerAddress(self.handle);
         socket.setNoDelay(self.handle);
+        self.context = try o.call(endpoint.state.imports.copy_context, .{});
         try self.begin();
         return self;
     }
@@ -124,6 +125,8 @@ pub const TcpTransport = extern struct {
         const context = self.context orelse return self.serve(readiness);
         // A callback of this connection that runs the event loop is in the context already.
         if (self.is_in_context) return self.serve(readiness);
+        _ = o.incref(context);
+        defer o.decref(context);
         self.readiness = readiness;
         self.is_in_context = true;
         defer self.is_in_context = false;
@@ -161,7 +164,9 @@ pub const TcpTransport = extern struct {
                         try protocols.ended(protocol);
                         return self.close();
                     }
+                    const is_open = !protocol.is_pending;
                     try protocols.received(protocol, count);
+                    if (is_open) try watching.settle(self);
                     reads += 1;
                     if (!to_the_end and (count < memory.len or reads == reads_max)) return;
                 },

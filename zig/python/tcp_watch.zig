@@ -1,6 +1,6 @@
-//! Who tells a TCP transport that its socket is ready. A connection that we made is watched by the event loop itself
-//! (`add_reader`), which is the shortest way for one; those that a server accepted are watched by the loop's `Hub`, which
-//! is the shortest way for many.
+//! Who tells a TCP transport that its socket is ready. The loop's `Hub` is the shortest way for many connections, and for
+//! those that come and go: all begin there, and those that a server accepted stay. One that we made is watched by the event
+//! loop itself (`add_reader`), which is the shortest way for one, from its first frame on.
 
 const c = @import("capi.zig");
 const o = @import("object.zig");
@@ -21,12 +21,19 @@ fn isByHub(self: *const TcpTransport) bool {
 }
 
 pub fn start(self: *TcpTransport) Error!void {
-    const loop_state = self.endpoint.loop_state;
-    if (isByHub(self) or loop_state.stops_at_errors) {
-        const hub = try Hub.of(loop_state, self.endpoint.loop);
-        hub.add(self);
-        if (!isByHub(self)) try hub.want(self, errors_alone);
-    }
+    const hub = try Hub.of(self.endpoint.loop_state, self.endpoint.loop);
+    hub.add(self);
+    try update(self);
+}
+
+/// Frames came: a connection that we made leaves the hub. Its callbacks go on in a copy of their context, which the event
+/// loop makes.
+pub fn settle(self: *TcpTransport) Error!void {
+    if (!isByHub(self) or !self.endpoint.is_client) return;
+    const hub = self.hub orelse return;
+    if (self.endpoint.loop_state.stops_at_errors) try hub.want(self, errors_alone) else hub.remove(self);
+    o.clear(&self.context);
+    self.watched = .{};
     try update(self);
 }
 
