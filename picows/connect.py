@@ -20,7 +20,7 @@ from .loops import network_of
 from .options import WSLoggerLike, endpoint_arguments, resolve_logger, resolve_use_aiofastnet
 from .proxy import Proxy, connect_through, parse_proxy
 from .redirect import Hop, is_redirect, next_hop, too_many_redirects
-from .tcp import has_own_transport
+from .tcp import begin, has_own_transport, is_connected
 from .url import parse_url
 
 _Listener = TypeVar("_Listener", bound=WSListener)
@@ -196,11 +196,14 @@ async def _open(
     seconds_max: float | None,
 ) -> Protocol:
     """A connection that has come to the upgrade."""
+    started = dialer.start(hop.url) if through is None else None
+    if started is not None and is_connected(started):
+        return begin(endpoint, started)
     clock = asyncio.timeout(seconds_max)
     try:
         async with clock:
             if through is None:
-                return await dialer.open(endpoint, hop.url, tls)
+                return await dialer.open(endpoint, hop.url, tls, started)
             protocol = await connect_through(through, dialer, endpoint, hop.url, tls)
             return cast(Protocol, protocol)
     except TimeoutError:

@@ -12,7 +12,7 @@ from ssl import SSLContext, SSLSocket, create_default_context
 from typing import Any, TypeAlias, cast
 
 from ._native import Endpoint, Protocol
-from .tcp import CONNECT_OPTIONS, begin, connect_tcp, is_connected
+from .tcp import CONNECT_OPTIONS, begin, connect_tcp, finish_tcp, is_connected, start_tcp
 from .url import WSParsedURL
 
 WSSocketFactory: TypeAlias = Callable[
@@ -50,19 +50,38 @@ class Dialer:
     path: str | bytes | os.PathLike[str] | None
     options: dict[str, Any]
 
-    async def open(self, endpoint: Endpoint, url: WSParsedURL, tls: Tls) -> Protocol:
+    def start(self, url: WSParsedURL) -> socket.socket | None:
+        """Begin to connect to a URL, if nothing has to be waited for until then.
+
+        Returns the socket for `open`, or for `tcp.begin` if it is connected already. Without this,
+        connecting to an address on the same machine costs a timer and turns of the event loop.
+        """
+        if not self._is_own(url) or self.socket_factory is not None:
+            return None
+        return start_tcp(url.host, url.port, **self.options)
+
+    async def open(
+        self, endpoint: Endpoint, url: WSParsedURL, tls: Tls, started: socket.socket | None
+    ) -> Protocol:
         """Open a connection to the host and port of a URL for a WebSocket. Returns its protocol."""
-        if (
-            not self.use_own_transport
-            or url.is_secure
-            or self.path is not None
-            or not self.options.keys() <= CONNECT_OPTIONS
-        ):
+        if started is not None:
+            address = url.host, url.port
+            return begin(endpoint, await finish_tcp(self.loop, started, address))
+        if not self._is_own(url):
             return cast(Protocol, await self.connect(endpoint, url, tls))
         sock = await self._make_socket(url)
         if sock is None:
             sock = await connect_tcp(self.loop, url.host, url.port, **self.options)
         return begin(endpoint, sock)
+
+    def _is_own(self, url: WSParsedURL) -> bool:
+        """Whether a connection runs on our own transport."""
+        return (
+            self.use_own_transport
+            and not url.is_secure
+            and self.path is None
+            and self.options.keys() <= CONNECT_OPTIONS
+        )
 
     async def connect(
         self,

@@ -44,8 +44,43 @@ def begin(endpoint: Endpoint, sock: socket.socket) -> Protocol:
         raise
 
 
-#: Options of loop.create_connection that `connect_tcp` knows.
+#: Options of loop.create_connection that `start_tcp` and `connect_tcp` know.
 CONNECT_OPTIONS = frozenset(("family", "proto", "flags"))
+
+
+def start_tcp(
+    host: str, port: int, *, family: int = socket.AF_UNSPEC, proto: int = 0, flags: int = 0
+) -> socket.socket | None:
+    """A non-blocking socket that is being connected, or is already (`is_connected`).
+
+    None for a name: it has to be looked up first. Raises OSError.
+    """
+    for kind in (socket.AF_INET, socket.AF_INET6):
+        if family in (socket.AF_UNSPEC, kind) and _is_address(kind, host):
+            return _start(kind, proto, (host, port))
+    return None
+
+
+async def finish_tcp(
+    loop: asyncio.AbstractEventLoop, sock: socket.socket, address: tuple[Any, ...]
+) -> socket.socket:
+    """Wait until a socket of `start_tcp` is connected; it is closed if that fails.
+
+    Raises OSError.
+    """
+    writable = asyncio.Event()
+    try:
+        loop.add_writer(sock, writable.set)
+        try:
+            await writable.wait()
+        finally:
+            loop.remove_writer(sock)
+        if code := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            raise OSError(code, f"Connect call failed {address}")
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 async def connect_tcp(
@@ -61,10 +96,16 @@ async def connect_tcp(
 
     Raises OSError: the one error, or all of them in one.
     """
+    infos = await loop.getaddrinfo(
+        host, port, family=family, type=socket.SOCK_STREAM, proto=proto, flags=flags
+    )
+    if not infos:
+        raise OSError(f"the name {host!r} has no address")
     errors: list[OSError] = []
-    for kind, address in await _addresses(loop, host, port, family, proto, flags):
+    for kind, _, _, _, address in infos:
         try:
-            return await _connect(loop, kind, proto, address)
+            sock = _start(kind, proto, address)
+            return sock if is_connected(sock) else await finish_tcp(loop, sock, address)
         except OSError as error:
             errors.append(error)
     texts = [str(error) for error in errors]
@@ -73,44 +114,13 @@ async def connect_tcp(
     raise OSError(f"no address of {host!r} could be connected to: {'; '.join(texts)}")
 
 
-async def _addresses(
-    loop: asyncio.AbstractEventLoop, host: str, port: int, family: int, proto: int, flags: int
-) -> list[tuple[int, tuple[Any, ...]]]:
-    """Family and address of each place that a host name stands for."""
-    for kind in (socket.AF_INET, socket.AF_INET6):
-        # A thread of the loop's executor would look up what is an address already.
-        if family in (socket.AF_UNSPEC, kind) and _is_address(kind, host):
-            return [(kind, (host, port))]
-    infos = await loop.getaddrinfo(
-        host, port, family=family, type=socket.SOCK_STREAM, proto=proto, flags=flags
-    )
-    if not infos:
-        raise OSError(f"the name {host!r} has no address")
-    return [(info[0], info[4]) for info in infos]
-
-
-def _is_address(family: int, host: str) -> bool:
-    try:
-        socket.inet_pton(family, host)
-    except OSError:
-        return False
-    return True
-
-
-async def _connect(
-    loop: asyncio.AbstractEventLoop, family: int, proto: int, address: tuple[Any, ...]
-) -> socket.socket:
+def _start(family: int, proto: int, address: tuple[Any, ...]) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM, proto)
     try:
         sock.setblocking(False)
-        try:
-            sock.connect(address)
-        except (BlockingIOError, InterruptedError):
-            # On one machine the connection is there by now, and nothing is to be waited for.
-            if not is_connected(sock):
-                await _until_writable(loop, sock)
-                if code := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-                    raise OSError(code, f"Connect call failed {address}") from None
+        sock.connect(address)
+    except (BlockingIOError, InterruptedError):
+        pass  # it goes on by itself, and on one machine it is done by now
     except BaseException:
         sock.close()
         raise
@@ -125,10 +135,9 @@ def is_connected(sock: socket.socket) -> bool:
     return True
 
 
-async def _until_writable(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
-    writable = asyncio.Event()
-    loop.add_writer(sock, writable.set)
+def _is_address(family: int, host: str) -> bool:
     try:
-        await writable.wait()
-    finally:
-        loop.remove_writer(sock)
+        socket.inet_pton(family, host)
+    except OSError:
+        return False
+    return True
