@@ -29,6 +29,9 @@ LIMITED = [] if FREE_THREADED else ["-DPy_LIMITED_API=0x030B0000"]
 # Constants that 3.11 does not know, and the first version that does. They are used only there.
 NEWER = {"Py_mod_multiple_interpreters": 0x030C0000, "Py_mod_gil": 0x030D0000}
 
+# Beside the Limited API: documented from 3.12 on, the same in 3.11.
+UNLIMITED = ["Py_TPFLAGS_MANAGED_DICT"]
+
 # In the Limited API a type object is opaque; only that it begins as every object does is relied on.
 TYPE_OBJECT = "pub const PyTypeObject = extern struct {\n    ob_base: PyObject,\n};"
 
@@ -164,7 +167,7 @@ def declarations(root) -> dict[str, str]:
 def test_declarations_are_those_of_python_h(declarations, tmp_path):
     lines = []
     for name, text in declarations.items():
-        if name not in NEWER and text != TYPE_OBJECT:
+        if name not in [*NEWER, *UNLIMITED] and text != TYPE_OBJECT:
             checks = check_declaration(text)
             assert checks is not None, f"this test does not understand: {text}"
             lines += checks
@@ -176,6 +179,12 @@ def test_declarations_are_those_of_python_h(declarations, tmp_path):
 def test_newer_constants(name, declarations, tmp_path):
     if sys.hexversion < NEWER[name]:
         pytest.skip(f"this Python does not know {name} yet")
+    done = compile_c(check_declaration(declarations[name]), tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", UNLIMITED)
+def test_constants_beside_the_limited_api(name, declarations, tmp_path):
     done = compile_c(check_declaration(declarations[name]), tmp_path)
     assert done.returncode == 0, done.stderr
 

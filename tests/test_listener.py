@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import dis
 import gc
 import logging
 import pickle
+import sys
 import weakref
+from abc import ABC, abstractmethod
 from typing import Any
 
 import pytest
@@ -50,6 +53,41 @@ def test_init_with_arguments() -> None:
         Initialised()
     # Code written for the Cython library passes arguments to super().__init__() now and then.
     assert isinstance(WSListener(), WSListener)
+
+
+@pytest.mark.skipif(
+    sys.version_info[:2] not in [(3, 11), (3, 12)],
+    reason="newer versions have no place for attributes in instances of types written in C",
+)
+def test_the_interpreter_specialises_the_attributes_of_a_listener() -> None:
+    class Counter(WSListener):
+        def __init__(self) -> None:
+            self.count = 0
+
+        def read(self) -> int:
+            return self.count
+
+    counter = Counter()
+    for _ in range(100):
+        counter.read()
+    names = [step.opname for step in dis.get_instructions(Counter.read, adaptive=True)]
+    assert "LOAD_ATTR_INSTANCE_VALUE" in names
+    counter.__dict__["count"] = 2
+    assert counter.read() == 2
+
+
+def test_an_abstract_listener_is_not_made() -> None:
+    class Abstract(WSListener, ABC):
+        @abstractmethod
+        def answer(self) -> str: ...
+
+    class Concrete(Abstract):
+        def answer(self) -> str:
+            return "yes"
+
+    with pytest.raises(TypeError, match="abstract"):
+        Abstract()
+    assert Concrete().answer() == "yes"
 
 
 def test_an_init_that_never_calls_super() -> None:

@@ -84,6 +84,7 @@ pub const METH_NOARGS = 0x0004;
 pub const METH_O = 0x0008;
 
 pub const Py_TPFLAGS_DEFAULT = 0;
+pub const Py_TPFLAGS_MANAGED_DICT = 1 << 4;
 pub const Py_TPFLAGS_DISALLOW_INSTANTIATION = 1 << 7;
 pub const Py_TPFLAGS_IMMUTABLETYPE = 1 << 8;
 pub const Py_TPFLAGS_HEAPTYPE = 1 << 9;
