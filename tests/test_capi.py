@@ -29,8 +29,8 @@ LIMITED = [] if FREE_THREADED else ["-DPy_LIMITED_API=0x030B0000"]
 # Constants that 3.11 does not know, and the first version that does. They are used only there.
 NEWER = {"Py_mod_multiple_interpreters": 0x030C0000, "Py_mod_gil": 0x030D0000}
 
-# Beside the Limited API: documented from 3.12 on, the same in 3.11.
-UNLIMITED = ["Py_TPFLAGS_MANAGED_DICT"]
+# Beside the Limited API of 3.11: public there, in that of 3.12 or documented from then on, and alike in all.
+UNLIMITED = ["Py_TPFLAGS_MANAGED_DICT", "vectorcallfunc"]
 
 # In the Limited API a type object is opaque; only that it begins as every object does is relied on.
 TYPE_OBJECT = "pub const PyTypeObject = extern struct {\n    ob_base: PyObject,\n};"
@@ -184,8 +184,16 @@ def test_newer_constants(name, declarations, tmp_path):
 
 
 @pytest.mark.parametrize("name", UNLIMITED)
-def test_constants_beside_the_limited_api(name, declarations, tmp_path):
+def test_declarations_beside_the_limited_api(name, declarations, tmp_path):
     done = compile_c(check_declaration(declarations[name]), tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_function_that_is_looked_up_when_the_module_is_loaded(root, tmp_path):
+    name = "PyObject_VectorcallMethod"
+    assert f'lookUp("{name}")' in (root / "zig/python/method_call.zig").read_text()
+    line = same_type(name, f"__typeof__(&{name})", ["vectorcallfunc"])
+    done = compile_c([line], tmp_path)
     assert done.returncode == 0, done.stderr
 
 

@@ -76,6 +76,8 @@ pub const Py_buffer = extern struct {
     internal: ?*anyopaque,
 };
 
+/// Also the type of PyObject_VectorcallMethod.
+pub const vectorcallfunc = *const fn (?*PyObject, [*]const ?*PyObject, usize, ?*PyObject) callconv(.c) ?*PyObject;
 pub const visitproc = *const fn (*PyObject, ?*anyopaque) callconv(.c) c_int;
 
 pub const METH_FASTCALL = 0x0080;

@@ -38,7 +38,8 @@ fn onConnected(self: *WSListener, transport: *WSTransport, skip_dispatch: c_int)
 
 fn onFrame(self: *WSListener, transport: *WSTransport, frame: *WSFrame, skip_dispatch: c_int) callconv(.c) ?*Object {
     if (skip_dispatch != 0) return o.none();
-    return o.toC(o.callMethod(&self.ob, transport.state.names.on_ws_frame, .{ transport, frame }));
+    const state = transport.state;
+    return o.toC(state.method_call.call(&self.ob, state.names.on_ws_frame, .{ transport, frame }));
 }
 
 fn onDisconnected(self: *WSListener, transport: *WSTransport, skip_dispatch: c_int) callconv(.c) ?*Object {

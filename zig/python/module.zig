@@ -51,6 +51,7 @@ fn exec(module: *Object) callconv(.c) c_int {
 
 fn fill(module: *Object, state: *State) Error!void {
     state.mask = cpu.maskKernel();
+    state.method_call = .find();
     try state.loadNames();
     try state.loadImports();
     try enums.load(state);

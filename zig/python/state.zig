@@ -5,6 +5,7 @@ const std = @import("std");
 const core = @import("core");
 const c = @import("capi.zig");
 const o = @import("object.zig");
+const MethodCall = @import("method_call.zig").MethodCall;
 const Object = o.Object;
 const Error = o.Error;
 
@@ -158,6 +159,7 @@ pub const State = struct {
     callbacks: Callbacks,
     enums: Enums,
     mask: core.mask.Kernel,
+    method_call: MethodCall,
     /// For extensions; its references to types are those of `types`.
     api: @import("c_interface.zig").Api,
 

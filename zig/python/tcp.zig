@@ -130,7 +130,8 @@ pub const TcpTransport = extern struct {
         self.readiness = readiness;
         self.is_in_context = true;
         defer self.is_in_context = false;
-        try o.callMethodVoid(context, self.state.names.run, .{ self.state.callbacks.serve_tcp, self });
+        const result = try self.state.method_call.call(context, self.state.names.run, .{ self.state.callbacks.serve_tcp, self });
+        o.decref(result);
     }
 
     pub fn serve(self: *TcpTransport, readiness: Readiness) Error!void {
