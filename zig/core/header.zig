@@ -78,6 +78,24 @@ pub inline fn decode(bytes: []const u8) Decoded {
     } };
 }
 
+/// Whether a whole frame stands at the start of `bytes`. Faults in it are found when its turn comes.
+///
+/// Inline because it is asked once a frame, and most are short.
+pub inline fn startsWithFrame(bytes: []const u8) bool {
+    if (bytes.len < 2) return false;
+    const length_7_bits = bytes[1] & ~@as(u8, mask_bit);
+    if (length_7_bits >= length_in_16_bits) return startsWithLongFrame(bytes);
+    const header_size: usize = if (bytes[1] & mask_bit == 0) 2 else 2 + 4;
+    return header_size + length_7_bits <= bytes.len;
+}
+
+fn startsWithLongFrame(bytes: []const u8) bool {
+    return switch (decode(bytes)) {
+        .header => |header| header.payload_size <= bytes.len - header.size(),
+        .need_more, .failure => false,
+    };
+}
+
 const ExtendedLength = union(enum) { payload_size: u64, failure: Failure };
 
 /// "The minimal number of bytes MUST be used to encode the length", RFC 6455 5.2.

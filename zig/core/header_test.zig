@@ -53,6 +53,10 @@ fn checkDecode(first: u8, form: wire.LengthForm, size: u64, masking_key: ?[4]u8)
     for (header_size..list.size + 1) |end| {
         try expectEqual(answer, header.decode(list.slice()[0..end]));
     }
+    for (0..list.size + 1) |end| {
+        const is_whole = answer == .header and end >= header_size and answer.header.payload_size <= end - header_size;
+        try expectEqual(is_whole, header.startsWithFrame(list.slice()[0..end]));
+    }
 }
 
 test "decode: every flag, opcode, length form, size and masking, cut at every point" {
@@ -106,4 +110,14 @@ test "the sizes at which the length changes its form" {
     try expectEqual(10, header.sizeFor(65536, false));
     try expectEqual(6, header.sizeFor(0, true));
     try expectEqual(14, header.sizeFor((1 << 63) - 1, true));
+}
+
+test "startsWithFrame: a length that takes more bytes, and one that lies" {
+    const size = 200;
+    var list: wire.Bytes(4 + size) = .{};
+    list.header(0x82, .in_16_bits, size, null);
+    for (0..size) |_| list.bytes("x");
+    try expect(header.startsWithFrame(list.slice()));
+    try expect(!header.startsWithFrame(list.slice()[0 .. 3 + size]));
+    try expect(!header.startsWithFrame("\x82\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF and more"));
 }

@@ -9,6 +9,7 @@ const send = @import("send.zig");
 const Connection = @import("connection.zig").Connection;
 const Input = @import("input.zig").Input;
 const WSFrame = @import("frame.zig").WSFrame;
+const WSListener = @import("listener.zig").WSListener;
 const WSTransport = @import("transport.zig").WSTransport;
 const Error = o.Error;
 
@@ -17,6 +18,9 @@ const Error = o.Error;
 /// or no memory.
 pub fn deliver(transport: *WSTransport, received: Input.Received, bytes: []u8) Error!bool {
     const connection = transport.connection();
+    // As long as input is wanted the connection keeps this listener.
+    const listener = o.incref(connection.listener orelse return true);
+    defer o.decref(listener);
     var rest = bytes;
     connection.rest = &rest;
     defer if (connection.rest == &rest) {
@@ -31,7 +35,7 @@ pub fn deliver(transport: *WSTransport, received: Input.Received, bytes: []u8) E
             .failure => |failure| ending.protocolError(transport, failure),
             .frame => |parsed| {
                 rest = rest[parsed.size..];
-                try deliverFrame(transport, parsed, rest, received);
+                try deliverFrame(transport, listener, parsed, rest, received);
                 if (connection.rest != &rest) return false;
             },
         }
@@ -47,7 +51,7 @@ pub fn yieldRest(connection: *Connection) Error!void {
     connection.rest = null;
 }
 
-fn deliverFrame(transport: *WSTransport, parsed: core.Frame, rest: []const u8, received: Input.Received) Error!void {
+fn deliverFrame(transport: *WSTransport, listener: *WSListener, parsed: core.Frame, rest: []const u8, received: Input.Received) Error!void {
     const connection = transport.connection();
     const endpoint = connection.endpoint;
     switch (parsed.opcode) {
@@ -61,27 +65,16 @@ fn deliverFrame(transport: *WSTransport, parsed: core.Frame, rest: []const u8, r
         else => {},
     }
     const loop = endpoint.loop_state;
-    const frame = try WSFrame.obtain(loop, parsed, rest.len, !startsWithFrame(rest));
-    const result = show(transport, frame);
+    const frame = try WSFrame.obtain(loop, parsed, rest.len, !core.header.startsWithFrame(rest));
+    const result = show(transport, listener, frame);
     frame.settle(loop, received.chunk);
     result catch try ending.listenerError(transport, .on_ws_frame);
 }
 
 /// Shows a frame to the listener, first as a possible answer to a ping.
-fn show(transport: *WSTransport, frame: *WSFrame) Error!void {
+fn show(transport: *WSTransport, listener: *WSListener, frame: *WSFrame) Error!void {
     if (ping.isExpected(transport) and try ping.takes(transport, frame)) return;
-    const listener = o.incref(transport.connection().listener orelse return);
-    defer o.decref(listener);
     o.decref(try o.check(listener.vtable.on_ws_frame(listener, transport, frame, 0)));
-}
-
-/// Whether a whole frame stands at the start of `bytes`. Faults in it are found when its turn comes.
-fn startsWithFrame(bytes: []const u8) bool {
-    if (bytes.len == 0) return false;
-    return switch (core.header.decode(bytes)) {
-        .header => |header| header.payload_size <= bytes.len - header.size(),
-        .need_more, .failure => false,
-    };
 }
 
 fn answerPing(transport: *WSTransport, payload: []const u8) Error!void {

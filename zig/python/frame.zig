@@ -36,9 +36,7 @@ pub const WSFrame = extern struct {
 
     /// A frame object for what the parser found; the loop's spare one if there is one.
     pub fn obtain(loop: *LoopState, parsed: core.Frame, tail_size: usize, last_in_buffer: bool) Error!*WSFrame {
-        const self = loop.takeSpareFrame() orelse try o.allocate(WSFrame, loop.state.types.WSFrame);
-        self.vtable = &vtable;
-        self.state = loop.state;
+        const self = loop.takeSpareFrame() orelse try create(loop.state);
         self.payload_ptr = parsed.payload.ptr;
         self.payload_size = @intCast(parsed.payload.len);
         self.tail_size = @intCast(tail_size);
@@ -48,6 +46,13 @@ pub const WSFrame = extern struct {
         self.rsv2 = @intFromBool(parsed.flags.rsv2);
         self.rsv3 = @intFromBool(parsed.flags.rsv3);
         self.last_in_buffer = @intFromBool(last_in_buffer);
+        return self;
+    }
+
+    fn create(state: *State) Error!*WSFrame {
+        const self = try o.allocate(WSFrame, state.types.WSFrame);
+        self.vtable = &vtable;
+        self.state = state;
         return self;
     }
 
