@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from ssl import SSLContext
 from types import FunctionType
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from ._native import Endpoint, Protocol, WSAutoPingStrategy, WSListener, WSTransport
 from .dial import Dialer, Tls, WSSocketFactory
@@ -18,10 +18,12 @@ from .handshake import WSUpgradeRequest, WSUpgradeResponse, build_request
 from .header_text import WSHeadersLike, header_pairs
 from .loops import network_of
 from .options import WSLoggerLike, endpoint_arguments, resolve_logger, resolve_use_aiofastnet
-from .proxy import Proxy, connect_through, parse_proxy
 from .redirect import Hop, is_redirect, next_hop, too_many_redirects
 from .tcp import begin, has_own_transport, is_connected
 from .url import parse_url
+
+if TYPE_CHECKING:
+    from .proxy import Proxy
 
 _Listener = TypeVar("_Listener", bound=WSListener)
 WSListenerFactory: TypeAlias = (
@@ -128,7 +130,7 @@ async def ws_connect(
     shared["factory_takes_handshake"] = _takes_handshake(ws_listener_factory)
     kwargs.pop("zero_copy_unsafe_ssl_write", None)  # an option of old versions
     hop = Hop(parse_url(url), header_pairs(extra_headers))
-    through = parse_proxy(proxy, proxy_ssl_context)
+    through = _parse_proxy(proxy, proxy_ssl_context)
     tls = Tls(ssl_context, _take_tls_options(kwargs))
     path = kwargs.pop("path", None)
     if path is not None and (through or socket_factory):
@@ -179,6 +181,14 @@ async def _upgraded(protocol: Protocol) -> tuple[WSTransport, WSListener]:
     return transport, cast(WSListener, protocol.listener)
 
 
+def _parse_proxy(proxy: str | None, ssl_context: SSLContext | None) -> Proxy | None:
+    if proxy is None and ssl_context is None:
+        return None
+    from .proxy import parse_proxy  # few programs need it
+
+    return parse_proxy(proxy, ssl_context)
+
+
 def _seconds_until_upgrade(handshake_timeout: float | None, tls: Tls) -> float | None:
     """How long a connection may take to come to the upgrade."""
     if handshake_timeout is None:
@@ -204,6 +214,8 @@ async def _open(
         async with clock:
             if through is None:
                 return await dialer.open(endpoint, hop.url, tls, started)
+            from .proxy import connect_through
+
             protocol = await connect_through(through, dialer, endpoint, hop.url, tls)
             return cast(Protocol, protocol)
     except TimeoutError:

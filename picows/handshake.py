@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from multidict import CIMultiDict
-
 from .exceptions import WSInvalidURL
-from .header_text import WSHeadersLike, add_extra_headers, header_block, header_pairs
+from .header_text import add_extra_headers, header_block, header_pairs, make_headers
 
 if TYPE_CHECKING:
+    from multidict import CIMultiDict
+
+    from .header_text import WSHeadersLike
     from .picows import WSListener
     from .url import WSParsedURL
 
@@ -66,7 +66,7 @@ class WSUpgradeRequest:
         self.method = method
         self.path = path
         self.version = version
-        self._headers = CIMultiDict() if headers is None else headers
+        self._headers = make_headers() if headers is None else headers
 
     @property
     def headers(self) -> CIMultiDict[str]:
@@ -116,7 +116,7 @@ class WSUpgradeResponse:
     ) -> None:
         self.version = version
         self.status = status
-        self._headers = CIMultiDict() if headers is None else headers
+        self._headers = make_headers() if headers is None else headers
         self.body = body
 
     @property
@@ -308,7 +308,7 @@ def switching_response(head: bytes) -> WSUpgradeResponse:
 
 def _headers_of(source: _HeaderSource) -> CIMultiDict[str]:
     if isinstance(source, list):
-        return CIMultiDict(source)
+        return make_headers(source)
     from ._native import parse_headers  # which imports this module
 
     return parse_headers(source)
@@ -369,7 +369,7 @@ def basic_credentials(url: WSParsedURL) -> str | None:
 def make_response(
     version: bytes,
     status: int,
-    headers: CIMultiDict[str] | Iterable[tuple[str, str]],
+    headers: WSHeadersLike,
     body: bytes | None,
 ) -> WSUpgradeResponse:
     """Make the object for a response that was received.
@@ -380,15 +380,13 @@ def make_response(
         headers: decoded as UTF-8 with `surrogateescape`.
         body: what was received of it; None if nothing was.
     """
-    if not isinstance(headers, CIMultiDict):
-        headers = CIMultiDict(headers)
-    return WSUpgradeResponse(version, _status(status), headers, body)
+    return WSUpgradeResponse(version, _status(status), make_headers(headers), body)
 
 
 def _create(
     status: HTTPStatus | int, body: bytes | None, extra_headers: WSHeadersLike | None
 ) -> WSUpgradeResponse:
-    headers: CIMultiDict[str] = CIMultiDict(header_pairs(extra_headers))
+    headers = make_headers(header_pairs(extra_headers))
     return WSUpgradeResponse(b"HTTP/1.1", _status(status), headers, body)
 
 

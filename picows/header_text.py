@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from multidict import CIMultiDict
 
 WSHeadersLike = Mapping[str, str] | Iterable[tuple[str, str]]
 """Headers as users give them; a mapping may hold a name several times, as `CIMultiDict` does."""
@@ -14,6 +17,14 @@ _NOT_IN_FIELD_VALUE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110
 _NOT_HEADERS: Final = (
     "extra_headers has to be a mapping or an iterable of pairs (name, value), all of them str"
 )
+
+
+def make_headers(headers: WSHeadersLike = ()) -> CIMultiDict[str]:
+    """Headers as requests and responses keep them, a copy."""
+    # To import it takes as long as to import all of this package, and a server may never need it.
+    from multidict import CIMultiDict
+
+    return CIMultiDict(headers)
 
 
 def header_pairs(extra_headers: WSHeadersLike | None) -> list[tuple[str, str]]:

@@ -1,6 +1,6 @@
 """Where extensions find what they are compiled with."""
 
-from pathlib import Path
+import os.path
 
 
 def get_include() -> str:
@@ -8,4 +8,4 @@ def get_include() -> str:
 
     Cython needs no folder: it finds picows.pxd where picows is installed.
     """
-    return str(Path(__file__).parent / "include")
+    return os.path.join(os.path.dirname(os.path.abspath(__file__)), "include")

@@ -29,7 +29,7 @@ LIMITED = [] if FREE_THREADED else ["-DPy_LIMITED_API=0x030B0000"]
 # Constants that 3.11 does not know, and the first version that does. They are used only there.
 NEWER = {"Py_mod_multiple_interpreters": 0x030C0000, "Py_mod_gil": 0x030D0000}
 
-# Beside the Limited API of 3.11: public there, in that of 3.12 or documented from then on, and alike in all.
+# Beside the Limited API of 3.11: public there, of the API of 3.12 or documented then, alike in all.
 UNLIMITED = ["Py_TPFLAGS_MANAGED_DICT", "vectorcallfunc"]
 
 # In the Limited API a type object is opaque; only that it begins as every object does is relied on.

@@ -211,7 +211,7 @@ def test_make_response_knows_a_status_or_keeps_the_number() -> None:
     headers: CIMultiDict[str] = CIMultiDict([("X-A", "1"), ("x-a", "2")])
     response = make_response(b"HTTP/1.1", 503, headers, b"busy")
     assert response.status is HTTPStatus.SERVICE_UNAVAILABLE
-    assert response.headers is headers
+    assert response.headers == headers
     assert (response.version, response.body) == (b"HTTP/1.1", b"busy")
 
     response = make_response(b"HTTP/1.0", 299, [("X-A", "1"), ("x-a", "2")], None)

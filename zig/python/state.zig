@@ -63,7 +63,6 @@ pub const Names = struct {
 
 /// Python classes and functions that the binding calls, with the module each comes from.
 pub const Imports = struct {
-    CIMultiDict: *Object,
     CloseCodeBase: *Object,
     TimeoutError: *Object,
     WSBroadcastResult: *Object,
@@ -76,6 +75,7 @@ pub const Imports = struct {
     WSProtocolError: *Object,
     WSUpgradeResponse: *Object,
     WSUpgradeResponseWithListener: *Object,
+    make_headers: *Object,
     make_response: *Object,
     make_request: *Object,
     switching_response: *Object,
@@ -93,7 +93,7 @@ pub const Imports = struct {
 
     /// Where those come from that are not exceptions of the package.
     const sources = .{
-        .CIMultiDict = "multidict",
+        .make_headers = "picows.header_text",
         .CloseCodeBase = "picows.closing",
         .TimeoutError = "builtins",
         .WSBroadcastResult = "picows.broadcast",

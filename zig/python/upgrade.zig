@@ -34,7 +34,7 @@ pub fn makeHeaders(state: *State, head: core.http.Head) Error!*Object {
         try o.checkStatus(c.PyTuple_SetItem(pair, 0, try o.text(field.name)));
         try o.checkStatus(c.PyTuple_SetItem(pair, 1, try o.text(field.value)));
     }
-    return o.call(state.imports.CIMultiDict, .{list});
+    return o.call(state.imports.make_headers, .{list});
 }
 
 /// Module function: the headers of a whole head in bytes, as WSUpgradeRequest and WSUpgradeResponse keep it.
