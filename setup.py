@@ -39,6 +39,9 @@ SYSTEMS = {
 # Checks of bounds and arithmetic stay on in both. Zig's own x86 backend, which debug builds would
 # use, writes past the end of short vectors.
 MODES = {"debug": ["-O", "Debug", "-fllvm"], "release": ["-O", "ReleaseSafe", "-fstrip"]}
+# On Linux nothing needs the tables for unwinding the stack: a failed check ends the process with
+# Python's traceback. They are a fourteenth of the file.
+NO_UNWINDING = {"gnu": ["-fno-unwind-tables"], "musl": ["-fno-unwind-tables"]}
 ARCHS = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
 # What a wheel promises of the platform: the libc and the macOS that the targets above name, not
 # those of the machine that builds.
@@ -172,7 +175,8 @@ def native_command(
     if system == "macos":
         command += ["-install_name", f"@rpath/{output.name}"]
     command += [f"-femit-bin={output}"]
-    command += module_args("native", target.format(arch), MODES[mode], free_threaded=free_threaded)
+    flags = MODES[mode] + (NO_UNWINDING.get(system, []) if mode == "release" else [])
+    command += module_args("native", target.format(arch), flags, free_threaded=free_threaded)
     if system == "windows":
         command += [windows_import_library(arch, free_threaded)]
     return command

@@ -168,19 +168,46 @@ pub const State = struct {
     }
 
     pub fn loadNames(self: *State) Error!void {
-        inline for (comptime std.meta.fieldNames(Names)) |name| {
-            @field(self.names, name) = try o.check(c.PyUnicode_InternFromString(name));
-        }
+        var words: Words = .{ .rest = comptime joined(Names) };
+        for (fieldsOf(&self.names)) |*field| field.* = try o.check(c.PyUnicode_InternFromString(words.next()));
     }
 
     pub fn loadImports(self: *State) Error!void {
-        inline for (comptime std.meta.fieldNames(Imports)) |name| {
-            const module = try o.check(c.PyImport_ImportModule(comptime Imports.module(name)));
+        var words: Words = .{ .rest = comptime joined(Imports) };
+        for (fieldsOf(&self.imports)) |*field| {
+            const module = try o.check(c.PyImport_ImportModule(words.next()));
             defer o.decref(module);
-            @field(self.imports, name) = try o.check(c.PyObject_GetAttrString(module, name));
+            field.* = try o.check(c.PyObject_GetAttrString(module, words.next()));
         }
     }
 };
+
+/// Texts that end in a NUL, one behind the other. Code that is repeated for each name is a twelfth of the extension, and a
+/// table of pointers to them, each with its relocation, is as large.
+const Words = struct {
+    rest: [*:0]const u8,
+
+    fn next(self: *Words) [*:0]const u8 {
+        const word = self.rest;
+        self.rest += std.mem.len(word) + 1;
+        return word;
+    }
+};
+
+/// What the fields of Names or Imports are called, in order; those of Imports each behind its module.
+fn joined(comptime T: type) [*:0]const u8 {
+    @setEvalBranchQuota(10_000);
+    var text: [:0]const u8 = "";
+    for (std.meta.fieldNames(T), 0..) |name, i| {
+        std.debug.assert(@offsetOf(T, name) == i * @sizeOf(*Object));
+        text = text ++ (if (T == Imports) Imports.module(name) ++ "\x00" else "") ++ name ++ "\x00";
+    }
+    return text.ptr;
+}
+
+fn fieldsOf(fields: anytype) []*Object {
+    return std.mem.bytesAsSlice(*Object, std.mem.asBytes(fields));
+}
 
 /// Calls `proc` for every reference that the state holds. CPython zeroes the state before the module is filled, so a
 /// reference that is not there yet reads as null.
