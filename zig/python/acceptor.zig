@@ -22,7 +22,8 @@ pub const Acceptor = extern struct {
     /// The listening socket, Python's object.
     listening: *Object,
     handle: linux.Handle,
-    /// How many of the accepted connections are not lost.
+    /// How many of the accepted connections are not lost. Changed by the thread of the event loop alone: a transport that
+    /// the garbage collector takes, perhaps in another thread, is not taken off.
     count: usize,
     /// Called when none is left; null to be asked for `count` instead.
     on_idle: ?*Object,
