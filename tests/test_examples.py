@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import trustme
+from support.certificates import make_authority
 from support.chromium import browsing, find_chromium
 
 from picows import WSCloseCode, WSInvalidStatusError, WSListener, WSMsgType, WSTransport, ws_connect
@@ -49,7 +49,7 @@ def test_it_prints_what_it_says(name: str, tmp_path: Path) -> None:
     if name == "msgspec_buffer" and importlib.util.find_spec("msgspec") is None:
         pytest.skip("msgspec is not installed")
     if name == "tls":
-        authority = trustme.CA()
+        authority = make_authority()
         certificate = authority.issue_cert("localhost")
         authority.cert_pem.write_to_path(tmp_path / "client.pem")
         certificate.private_key_pem.write_to_path(tmp_path / "server.key")

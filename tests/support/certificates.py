@@ -5,6 +5,7 @@ For free-threaded CPython what trustme needs has no wheels.
 
 from __future__ import annotations
 
+import shutil
 import ssl
 import subprocess
 import tempfile
@@ -30,6 +31,7 @@ class Authority:
         self._issued = 0
         usage = ["-addext", "keyUsage=critical,keyCertSign"]
         self.make("req", "-x509", "-subj", "/CN=authority", *usage, name="ca")
+        self.cert_pem = Written(self.folder / "ca.pem")
 
     def make(self, *arguments: str, name: str) -> tuple[Path, Path]:
         """A new key and what `openssl req` makes of it."""
@@ -58,10 +60,22 @@ class Authority:
         return Issued(certificate, key)
 
 
+class Written:
+    """What the tests use of trustme.Blob."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write_to_path(self, path: Path) -> None:
+        shutil.copy(self.path, path)
+
+
 class Issued:
     def __init__(self, certificate: Path, key: Path) -> None:
         self.certificate = certificate
         self.key = key
+        self.private_key_pem = Written(key)
+        self.cert_chain_pems = [Written(certificate)]
 
     def configure_cert(self, context: ssl.SSLContext) -> None:
         context.load_cert_chain(self.certificate, self.key)

@@ -22,12 +22,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import trustme
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser
 
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, ws_create_server
 
+from .certificates import make_authority
 from .proxies import proxy_server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,7 +72,7 @@ class Session:
         self._stack = contextlib.AsyncExitStack()
 
     async def open(self) -> None:
-        authority = trustme.CA()
+        authority = make_authority()
         authority.cert_pem.write_to_path(self.folder / "ca.pem")
         certificate = authority.issue_cert("localhost")
         certificate.private_key_pem.write_to_path(self.folder / "key.pem")
