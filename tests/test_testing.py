@@ -6,6 +6,7 @@ import asyncio
 import random
 import re
 import socket
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,8 @@ from picows.testing import (
 from picows.testing.peers import Peer, RawServer
 from picows.testing.recorder import paired
 from picows.testing.wire import BINARY, PING, PONG, TEXT
+
+HAS_AIOFASTNET = find_spec("aiofastnet") is not None
 
 
 class Echo(WSListener):
@@ -81,7 +84,7 @@ async def test_programs_under_test_run_unchanged() -> None:
             ("ws://feed.example/a", {}),
             ("wss://anything.example/", {}),
             ("ws://localhost/", {"path": "/run/feed.sock"}),
-            (f"ws://127.0.0.1:{port}/", {"use_aiofastnet": True}),
+            (f"ws://127.0.0.1:{port}/", {"use_aiofastnet": HAS_AIOFASTNET}),
         ):
             transport, listener = await ws_connect(Recorder, url, **options)  # type: ignore[arg-type]
             assert isinstance(listener, Recorder)

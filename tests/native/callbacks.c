@@ -250,6 +250,11 @@ static struct PyModuleDef definition = {
 
 PyMODINIT_FUNC PyInit_callbacks(void)
 {
+    PyObject *module;
     api = picows_py_import();
-    return api ? PyModule_Create(&definition) : NULL;
+    module = api ? PyModule_Create(&definition) : NULL;
+#ifdef Py_GIL_DISABLED
+    if (module) PyUnstable_Module_SetGIL(module, Py_MOD_GIL_NOT_USED);
+#endif
+    return module;
 }
