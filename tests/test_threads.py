@@ -269,7 +269,8 @@ def test_attributes_can_be_read_in_other_threads() -> None:
                     seen.add(type(getattr(transport, name)))
 
     in_threads(work, read, read)
-    assert seen >= {bool, type(None), WSUpgradeRequest, WSUpgradeResponse, WSCloseHandshake}
+    # None as well, if a thread got its turn before a connection ended.
+    assert seen >= {bool, WSUpgradeRequest, WSUpgradeResponse, WSCloseHandshake}
     for transport in transports:
         assert transport.disconnect_info is not None
         assert transport.close_handshake is not None
