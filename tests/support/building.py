@@ -47,7 +47,10 @@ def compile_c(source: Path, output: Path, *flags: str) -> None:
 def compile_cython(source: Path, folder: Path, root: Path) -> Path:
     """A .pyx file as an extension module in `folder`; .pxd files are looked for in `root` first."""
     c_file = folder / f"{source.stem}.c"
-    run(sys.executable, "-m", "cython", "-3", "-I", root, source, "-o", c_file, cwd=folder)
+    command = [sys.executable, "-m", "cython", "-3", "-I", root, source, "-o", c_file]
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        command += ["-X", "freethreading_compatible=True"]
+    run(*command, cwd=folder)
     output = folder / f"{source.stem}{SUFFIX}"
     compile_c(c_file, output)
     return output
