@@ -86,7 +86,8 @@ async def test_a_client_that_does_not_read_is_not_waited_for(mode: str) -> None:
 async def test_tls_with_a_certificate_of_the_users(tmp_path: Path) -> None:
     certificate = tmp_path / "server.pem"
     issued = stacks._authority().issue_cert("localhost", "127.0.0.1")
-    certificate.write_bytes(issued.private_key_and_cert_chain_pem.bytes())
+    issued.private_key_pem.write_to_path(certificate)
+    issued.cert_chain_pems[0].write_to_path(certificate, append=True)
     async with command.serving("--cert", str(certificate)) as url:
         assert url.startswith("wss://127.0.0.1:")
         transport, listener = await connected(url, ssl_context=stacks.client_tls())

@@ -5,7 +5,6 @@ For free-threaded CPython what trustme needs has no wheels.
 
 from __future__ import annotations
 
-import shutil
 import ssl
 import subprocess
 import tempfile
@@ -66,8 +65,9 @@ class Written:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def write_to_path(self, path: Path) -> None:
-        shutil.copy(self.path, path)
+    def write_to_path(self, path: Path, append: bool = False) -> None:
+        with path.open("ab" if append else "wb") as file:
+            file.write(self.path.read_bytes())
 
 
 class Issued:
