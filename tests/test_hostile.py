@@ -77,6 +77,32 @@ async def test_a_request_that_drips_is_cut_off_by_the_timeout() -> None:
         await peer.close()
 
 
+async def test_each_handshake_has_its_own_time() -> None:
+    """Also of those that began while others were waiting, done or not."""
+    seconds = 0.3
+
+    async def silent(port: int) -> tuple[float, float]:
+        loop = asyncio.get_running_loop()
+        peer = await open_raw(port)
+        begun = loop.time()
+        with contextlib.suppress(ConnectionResetError):
+            assert await peer.read_to_end() == b""
+        ended = loop.time()
+        await peer.close()
+        return begun, ended
+
+    async with serving(lambda _: Echo(), websocket_handshake_timeout=seconds) as port:
+        waiting = []
+        for _ in range(4):
+            async with others_go_on(port):
+                waiting.append(asyncio.create_task(silent(port)))
+                await asyncio.sleep(seconds / 6)
+        times = await asyncio.gather(*waiting)
+        assert [ended for _, ended in times] == sorted(ended for _, ended in times)
+        # The server's clock may begin a little later, and a timer may be early by a step of it.
+        assert all(ended - begun > seconds - 0.01 for begun, ended in times)
+
+
 async def test_pings_of_a_peer_that_does_not_read_do_not_pile_up() -> None:
     async with paired("server") as pair:
         pair.peer.writer.transport.pause_reading()

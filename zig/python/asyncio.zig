@@ -16,6 +16,19 @@ pub fn callLater(state: *State, loop: *Object, seconds: f64, object: *Object, me
     return o.callMethod(loop, state.names.call_later, .{ delay, callback });
 }
 
+/// loop.time(), in seconds.
+pub fn time(state: *State, loop: *Object) Error!f64 {
+    const seconds = try o.callMethod(loop, state.names.time, .{});
+    defer o.decref(seconds);
+    return toFloat(seconds);
+}
+
+/// A Python number as a float, or TypeError.
+pub fn toFloat(number: *Object) Error!f64 {
+    const value = c.PyFloat_AsDouble(number);
+    return if (value == -1 and c.PyErr_Occurred() != null) error.Python else value;
+}
+
 /// Cancels the TimerHandle in a field and empties the field.
 pub fn cancelTimer(state: *State, field: *?*Object) void {
     const timer = field.* orelse return;

@@ -3,12 +3,14 @@
 
 const std = @import("std");
 const core = @import("core");
+const asyncio = @import("asyncio.zig");
 const c = @import("capi.zig");
 const o = @import("object.zig");
 const errors = @import("errors.zig");
 const log = @import("log.zig");
+const pendings = @import("pending.zig");
 const protocol = @import("protocol.zig");
-const Protocol = protocol.Protocol;
+const Pending = pendings.Pending;
 const LoopState = @import("loop.zig").LoopState;
 const State = @import("state.zig").State;
 const Object = o.Object;
@@ -21,8 +23,8 @@ pub const Endpoint = extern struct {
     loop: *Object,
     logger: *Object,
     listener_factory: *Object,
-    /// Seconds as a Python number, or None.
-    handshake_timeout: *Object,
+    /// Infinite if there is no limit.
+    handshake_seconds: f64,
     /// A client's request: the WSUpgradeRequest, its bytes, and its Sec-WebSocket-Key. None for a server.
     request: *Object,
     request_bytes: *Object,
@@ -39,12 +41,7 @@ pub const Endpoint = extern struct {
     ping_reply_seconds: f64,
     /// A ping.Strategy.
     ping_strategy: c_int,
-    /// Connections whose opening handshake is not done: the oldest and the newest of a list through the protocols, how
-    /// many they are, and how many there may be.
-    pending_first: ?*Protocol,
-    pending_last: ?*Protocol,
-    pending_count: usize,
-    pending_max: c.Py_ssize_t,
+    pending: Pending,
     is_client: bool,
     log_debug: bool,
 
@@ -57,7 +54,7 @@ pub const Endpoint = extern struct {
 /// at the most, if each has sent a head of the largest size without its last byte.
 const pending_max_default = 16384;
 
-const references = .{ "loop_state", "loop", "logger", "listener_factory", "handshake_timeout", "request", "request_bytes", "key" };
+const references = .{ "loop_state", "loop", "logger", "listener_factory", "request", "request_bytes", "key" };
 
 fn new(class: *c.PyTypeObject, args: *Object, kwargs: ?*Object) callconv(.c) ?*Object {
     return o.toC(create(class, args, kwargs));
@@ -91,7 +88,8 @@ fn create(class: *c.PyTypeObject, args: *Object, kwargs: ?*Object) Error!*Object
     given.request = c.none();
     given.request_bytes = c.none();
     given.key = c.none();
-    given.pending_max = pending_max_default;
+    var handshake_timeout: *Object = undefined;
+    var pending_max: c.Py_ssize_t = pending_max_default;
     if (c.PyArg_ParseTupleAndKeywords(
         args,
         kwargs,
@@ -101,7 +99,7 @@ fn create(class: *c.PyTypeObject, args: *Object, kwargs: ?*Object) Error!*Object
         &given.loop,
         &given.logger,
         &given.listener_factory,
-        &given.handshake_timeout,
+        &handshake_timeout,
         &given.max_frame_size,
         &given.disconnect_on_exception,
         &given.enable_auto_pong,
@@ -114,13 +112,15 @@ fn create(class: *c.PyTypeObject, args: *Object, kwargs: ?*Object) Error!*Object
         &given.ping_idle_seconds,
         &given.ping_reply_seconds,
         &given.ping_strategy,
-        &given.pending_max,
+        &pending_max,
         &given.coalesce_sends,
     ) == 0) return error.Python;
     const state: *State = @ptrCast(@alignCast(c.PyType_GetModuleState(class).?));
     if (!o.isInstance(&given.loop_state.ob, state.types.LoopState)) return errors.raise("TypeError", "loop_state is a LoopState");
-    if (given.pending_max < 1) return errors.raise("ValueError", "max_pending_handshakes is at least 1");
+    given.handshake_seconds = if (o.isNone(handshake_timeout)) std.math.inf(f64) else try asyncio.toFloat(handshake_timeout);
+    if (pending_max < 1) return errors.raise("ValueError", "max_pending_handshakes is at least 1");
     if (given.max_frame_size < 0) return errors.raise("ValueError", "max_frame_size is a number of bytes and not negative");
+    given.pending = .{ .count_max = @intCast(pending_max) };
     given.is_client = !o.isNone(given.request);
     given.log_debug = try log.isEnabled(state, given.logger, log.debug_level);
     given.state = state;
@@ -138,6 +138,11 @@ fn call(self: *Endpoint, args: *Object, kwargs: ?*Object) callconv(.c) ?*Object 
     return @ptrCast(protocol.create(self) catch return null);
 }
 
+fn handshakesTimedOut(self: *Endpoint, _: ?*Object) callconv(.c) ?*Object {
+    pendings.timedOut(self) catch return null;
+    return o.none();
+}
+
 fn traverse(self: *Endpoint, proc: c.visitproc, arg: ?*anyopaque) callconv(.c) c_int {
     const class_status = o.visit(self.ob.ob_type, proc, arg);
     if (class_status != 0) return class_status;
@@ -145,20 +150,27 @@ fn traverse(self: *Endpoint, proc: c.visitproc, arg: ?*anyopaque) callconv(.c) c
         const status = o.visit(@field(self, name), proc, arg);
         if (status != 0) return status;
     }
-    return 0;
+    return o.visit(self.pending.timer, proc, arg);
 }
 
-/// The listener factory is the one reference that leads back to users' objects.
+/// The references that lead back: to users' objects, and from the timer to here.
 fn clear(self: *Endpoint) callconv(.c) c_int {
     o.replace(&self.listener_factory, c.none());
+    o.clear(&self.pending.timer);
     return 0;
 }
 
 fn dealloc(self: *Endpoint) callconv(.c) void {
     c.PyObject_GC_UnTrack(self);
     inline for (references) |name| o.decref(@field(self, name));
+    o.clear(&self.pending.timer);
     o.free(&self.ob);
 }
+
+const methods = [_]c.PyMethodDef{
+    o.method("handshakes_timed_out", handshakesTimedOut, c.METH_NOARGS, "handshakes_timed_out($self, /)\n--\n\nThe timer of the opening handshakes."),
+    .{},
+};
 
 const slots = [_]c.PyType_Slot{
     o.slot(c.Py_tp_new, &new),
@@ -166,6 +178,7 @@ const slots = [_]c.PyType_Slot{
     o.slot(c.Py_tp_traverse, &traverse),
     o.slot(c.Py_tp_clear, &clear),
     o.slot(c.Py_tp_dealloc, &dealloc),
+    o.slot(c.Py_tp_methods, &methods),
     o.slots_end,
 };
 

@@ -9,6 +9,7 @@ const ending = @import("ending.zig");
 const errors = @import("errors.zig");
 const listeners = @import("listener.zig");
 const log = @import("log.zig");
+const pending = @import("pending.zig");
 const ping = @import("ping.zig");
 const send = @import("send.zig");
 const socket = @import("socket.zig");
@@ -33,46 +34,10 @@ pub const Protocol = extern struct {
     listener: ?*WSListener,
     /// A client's future: done when the handshake is, or has failed.
     upgraded: ?*Object,
-    handshake_timer: ?*Object,
-    /// Neighbours in the endpoint's list of connections whose handshake is not done.
-    pending_previous: ?*Protocol,
-    pending_next: ?*Protocol,
-    is_pending: bool,
+    /// Among the connections whose handshake is not done.
+    place: pending.Place,
     /// How far the head of the handshake was searched for its end.
     scanned: usize,
-
-    /// The opening handshake begins: bounded in time, and in how many there are. Who has taken longest goes first.
-    fn beginHandshake(self: *Protocol) Error!void {
-        const endpoint = self.endpoint;
-        if (!o.isNone(endpoint.handshake_timeout)) {
-            const seconds = c.PyFloat_AsDouble(endpoint.handshake_timeout);
-            if (c.PyErr_Occurred() != null) return error.Python;
-            self.handshake_timer = try asyncio.callLater(endpoint.state, endpoint.loop, seconds, &self.ob, "handshake_timed_out");
-        }
-        self.is_pending = true;
-        self.pending_previous = endpoint.pending_last;
-        if (endpoint.pending_last) |last| last.pending_next = self else endpoint.pending_first = self;
-        endpoint.pending_last = self;
-        endpoint.pending_count += 1;
-        if (endpoint.pending_count <= endpoint.pending_max) return;
-        const oldest = o.incref(endpoint.pending_first.?);
-        defer o.decref(oldest);
-        oldest.endHandshake();
-        try upgrade.crowdedOut(oldest);
-    }
-
-    /// The opening handshake is over, well or not. May be called again.
-    pub fn endHandshake(self: *Protocol) void {
-        const endpoint = self.endpoint;
-        asyncio.cancelTimer(endpoint.state, &self.handshake_timer);
-        if (!self.is_pending) return;
-        self.is_pending = false;
-        if (self.pending_previous) |previous| previous.pending_next = self.pending_next else endpoint.pending_first = self.pending_next;
-        if (self.pending_next) |next| next.pending_previous = self.pending_previous else endpoint.pending_last = self.pending_previous;
-        self.pending_previous = null;
-        self.pending_next = null;
-        endpoint.pending_count -= 1;
-    }
 
     /// Ends a client's wait for the handshake with an exception (borrowed) or, with null, well.
     pub fn settle(self: *Protocol, exception: ?*Object) Error!void {
@@ -97,7 +62,7 @@ pub fn connectionMade(self: *Protocol, underlying: *Object) Error!void {
     o.clear(&self.transport);
     self.transport = transport;
     try logMade(transport);
-    try self.beginHandshake();
+    try pending.begin(self);
     if (endpoint.is_client) try upgrade_client.sendRequest(transport);
 }
 
@@ -108,11 +73,6 @@ fn logMade(transport: *WSTransport) Error!void {
     defer o.decref(peername);
     const message = if (transport.is_client_side != 0) "connected to %s" else "connection from %s";
     log.write(logger, transport.state.names.info, message, .{peername});
-}
-
-fn handshakeTimedOut(self: *Protocol, _: ?*Object) callconv(.c) ?*Object {
-    o.clear(&self.handshake_timer);
-    return o.toC(upgrade.timedOut(self));
 }
 
 /// Memory for the next read.
@@ -194,7 +154,7 @@ pub fn lost(self: *Protocol, cause: *Object) Error!void {
     connection.is_input_ended = true;
     connection.socket = socket.none;
     connection.input.giveUp(self.endpoint.loop_state);
-    self.endHandshake();
+    pending.end(self);
     asyncio.cancelTimer(transport.state, &connection.end_timer);
     logLost(transport, cause);
     defer finish(transport);
@@ -281,7 +241,7 @@ fn getObject(comptime name: []const u8) fn (*Protocol, ?*anyopaque) callconv(.c)
     }.get;
 }
 
-const references = .{ "transport", "listener", "upgraded", "handshake_timer" };
+const references = .{ "transport", "listener", "upgraded" };
 
 fn traverse(self: *Protocol, proc: c.visitproc, arg: ?*anyopaque) callconv(.c) c_int {
     const always = [_]*Object{ @ptrCast(self.ob.ob_type), &self.endpoint.ob };
@@ -303,7 +263,7 @@ fn clear(self: *Protocol) callconv(.c) c_int {
 
 fn dealloc(self: *Protocol) callconv(.c) void {
     c.PyObject_GC_UnTrack(self);
-    self.endHandshake();
+    pending.end(self);
     _ = clear(self);
     o.decref(self.endpoint);
     o.free(&self.ob);
@@ -318,7 +278,6 @@ const methods = [_]c.PyMethodDef{
     o.method("pause_writing", pauseWriting, c.METH_NOARGS, "pause_writing($self, /)\n--\n\nasyncio: too much is queued."),
     o.method("resume_writing", resumeWriting, c.METH_NOARGS, "resume_writing($self, /)\n--\n\nasyncio: the queue is short again."),
     o.method("is_buffered_protocol", isBufferedProtocol, c.METH_NOARGS, "is_buffered_protocol($self, /)\n--\n\naiofastnet: receive through get_buffer."),
-    o.method("handshake_timed_out", handshakeTimedOut, c.METH_NOARGS, "handshake_timed_out($self, /)\n--\n\nThe timer of the opening handshake."),
     .{},
 };
 

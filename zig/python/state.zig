@@ -55,6 +55,7 @@ pub const Names = struct {
     socket: *Object,
     ssl_object: *Object,
     status: *Object,
+    time: *Object,
     to_bytes: *Object,
     warning: *Object,
     write: *Object,

@@ -165,7 +165,7 @@ pub const TcpTransport = extern struct {
                         try protocols.ended(protocol);
                         return self.close();
                     }
-                    const is_open = !protocol.is_pending;
+                    const is_open = !protocol.place.is_taken;
                     try protocols.received(protocol, count);
                     if (is_open) try watching.settle(self);
                     reads += 1;

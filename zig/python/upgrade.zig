@@ -8,6 +8,7 @@ const client = @import("upgrade_client.zig");
 const ending = @import("ending.zig");
 const errors = @import("errors.zig");
 const log = @import("log.zig");
+const pending = @import("pending.zig");
 const ping = @import("ping.zig");
 const server = @import("upgrade_server.zig");
 const Protocol = @import("protocol.zig").Protocol;
@@ -58,7 +59,7 @@ pub fn checkListener(state: *State, listener: *Object) Error!void {
 
 /// The handshake is done: frames follow.
 pub fn open(protocol: *Protocol, transport: *WSTransport, listener: *WSListener) Error!void {
-    protocol.endHandshake();
+    pending.end(protocol);
     transport.connection().listener = o.incref(listener);
     const result = listener.vtable.on_ws_connected(listener, transport, 0);
     if (result) |object| o.decref(object) else return ending.listenerError(transport, .on_ws_connected);
@@ -66,8 +67,8 @@ pub fn open(protocol: *Protocol, transport: *WSTransport, listener: *WSListener)
 }
 
 /// The handshake took longer than the endpoint allows.
-pub fn timedOut(protocol: *Protocol) Error!*Object {
-    const transport = protocol.transport orelse return o.none();
+pub fn timedOut(protocol: *Protocol) Error!void {
+    const transport = protocol.transport orelse return;
     const state = transport.state;
     log.write(transport.connection().endpoint.logger, state.names.warning, "the opening handshake took too long, disconnecting", .{});
     if (protocol.upgraded != null) {
@@ -79,7 +80,6 @@ pub fn timedOut(protocol: *Protocol) Error!*Object {
         try protocol.settle(exception);
     }
     try transport.disconnect(false);
-    return o.none();
 }
 
 /// Too many others came while this handshake was not done.

@@ -6,6 +6,7 @@ const o = @import("object.zig");
 const ending = @import("ending.zig");
 const errors = @import("errors.zig");
 const log = @import("log.zig");
+const pending = @import("pending.zig");
 const send = @import("send.zig");
 const upgrade = @import("upgrade.zig");
 const Protocol = @import("protocol.zig").Protocol;
@@ -172,7 +173,7 @@ fn errorResponse(state: *State, status: u16, body: []const u8) Error!*Object {
 /// Sends an answer that no frames follow. The caller disconnects.
 fn respondLast(protocol: *Protocol, transport: *WSTransport, response: *Object) Error!void {
     transport.connection().is_input_ended = true;
-    protocol.endHandshake();
+    pending.end(protocol);
     try setHeader(transport, response, "Connection", "close");
     try respond(transport, response);
 }
