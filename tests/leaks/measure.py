@@ -119,14 +119,16 @@ def options(given: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any], 
 def run(
     given: argparse.Namespace, work: Callable[[int], Coroutine[Any, Any, None]], count: int
 ) -> None:
-    """Measures around `count` units of work, after a tenth as many that fill caches and pools."""
+    """Measures around `count` units of work, after some that fill caches and pools."""
     logging.disable(logging.CRITICAL)
     factory = stacks.LOOPS[given.loop] if stacks else asyncio.new_event_loop
     # A debug build of CPython does not count what extensions built for a release build do.
     with_references = given.loop == "asyncio" and given.transport != "aiofastnet"
 
     async def main() -> None:
-        await work(max(count // 10, 100))
+        # Several times: where each makes a server, its URLs are new.
+        for _ in range(3):
+            await work(max(count // 30, 50))
         samples: list[Sample] = []
         for part in range(PARTS + 1):
             if part > 0:
