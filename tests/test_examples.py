@@ -245,6 +245,9 @@ async def test_reconnect() -> None:
         assert (await client.line()).startswith("refused: the server answered with status 503")
 
         peer = await welcome()
+        # Until ws_connect has returned there is nobody who would send a CLOSE.
+        peer.send(Frame(WSMsgType.TEXT, b"99.6"))
+        assert await client.line() == "99.6"
         await client.end()
         assert (await peer.read_frame()).payload[:2] == WSCloseCode.GOING_AWAY.to_bytes(2)
 
