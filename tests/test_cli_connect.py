@@ -258,7 +258,7 @@ class Typist:
 
 
 @contextlib.asynccontextmanager
-async def typing(*arguments: str) -> AsyncIterator[Typist]:
+async def typing(*arguments: str, **environment: str) -> AsyncIterator[Typist]:
     ours, theirs = pty.openpty()
     process = await asyncio.create_subprocess_exec(
         *command.COMMAND,
@@ -269,7 +269,7 @@ async def typing(*arguments: str) -> AsyncIterator[Typist]:
         # Ctrl-C is a signal to whom the terminal controls.
         start_new_session=True,
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-        env=os.environ | {"TERM": "xterm", "COLUMNS": "200"},
+        env=os.environ | {"TERM": "xterm", "COLUMNS": "200"} | environment,
     )
     os.close(theirs)
     typist = Typist(process, ours)
@@ -283,18 +283,34 @@ async def typing(*arguments: str) -> AsyncIterator[Typist]:
         os.close(ours)
 
 
-async def test_interactive() -> None:
+def without_readline(folder: Path) -> dict[str, str]:
+    """The environment of a Python that was built without it."""
+    folder.joinpath("readline.py").write_text("raise ImportError\n")
+    return {"PYTHONPATH": f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+
+
+@pytest.mark.parametrize("editing", ["readline", "plain"])
+async def test_interactive(editing: str, tmp_path: Path) -> None:
     pytest.importorskip("rich")
-    async with raw_server() as server, typing(URL.format(server.port)) as typist:
+    environment = {}
+    # What was being typed stands below what came, as it was.
+    shown = r"< \[red\]\\x1b\[2J.*\n(.*)> half a li$"
+    if editing == "readline":
+        pytest.importorskip("readline")
+    else:
+        environment = without_readline(tmp_path)
+        # Nobody but the terminal knows it: it stays above, and still counts.
+        shown = r"> half a li\r\n.*< \[red\]\\x1b\[2J.*\n> $"
+    async with raw_server() as server, typing(URL.format(server.port), **environment) as typist:
         peer = await server.accept_upgraded()
-        await typist.sees(r"\* connected: ws://")
+        await typist.sees(r"\* connected: ws://.*\n.*> $")
         typist.type("hello\r")
         assert await peer.read_frame() == Frame(TEXT, b"hello")
+        await typist.sees(r"hello\r\n.*> $")
         typist.type("half a li")
-        await typist.sees("half a li")
+        await typist.sees("> half a li$")
         peer.send(Frame(TEXT, b"[red]\x1b[2J"))
-        # What was being typed stands below what came, as it was.
-        await typist.sees(r"< \[red\]\\x1b\[2J.*\n(.*)> half a li$")
+        await typist.sees(shown)
         typist.type("ne\r")
         assert await peer.read_frame() == Frame(TEXT, b"half a line")
         peer.send(Frame(PING, b"you?"), Frame(BINARY, b"\x01\x02"))
@@ -321,9 +337,11 @@ async def test_interactive() -> None:
 
 
 @pytest.mark.parametrize(("key", "status"), [("\x04", 0), ("\x03", 130)], ids=["ctrl-d", "ctrl-c"])
-async def test_keys_that_end_it(key: str, status: int) -> None:
+@pytest.mark.parametrize("editing", ["readline", "plain"])
+async def test_keys_that_end_it(key: str, status: int, editing: str, tmp_path: Path) -> None:
     pytest.importorskip("rich")
-    async with serving(lambda _: Echo()) as port, typing(URL.format(port)) as typist:
+    environment = {} if editing == "readline" else without_readline(tmp_path)
+    async with serving(lambda _: Echo()) as port, typing(URL.format(port), **environment) as typist:
         await typist.sees("connected")
         typist.type("hi\r")
         await typist.sees("< hi")

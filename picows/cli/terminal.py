@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from types import ModuleType
 
 from .. import WSMsgType
+from .lines import read_lines
 from .screen import harmless, make_console
 
 PROMPT = "> "
@@ -21,17 +23,18 @@ class Terminal:
     def __init__(self) -> None:
         self._console = make_console()
         self._readline = _import_readline()
+        self._plain_lines = read_lines()
         self._is_typing = False
 
     def lines(self) -> Iterator[bytes]:
         """What is typed, a line at a time, until Ctrl-D. Blocks: it is for a thread."""
-        with contextlib.suppress(EOFError):
-            while True:
-                self._is_typing = True
-                line = input(PROMPT)
-                self._is_typing = False
-                yield line.encode(errors="surrogateescape")
-        self._is_typing = False
+        while True:
+            self._is_typing = True
+            line = self._ask()
+            self._is_typing = False
+            if line is None:
+                return
+            yield line
 
     @contextlib.contextmanager
     def kept(self) -> Iterator[None]:
@@ -71,13 +74,25 @@ class Terminal:
         """The connection has ended."""
         self._show("* ", harmless(text), "red" if is_error else "dim")
 
+    def _ask(self) -> bytes | None:
+        # Windows' console gives Unicode to input() only.
+        if self._readline or os.name == "nt":
+            with contextlib.suppress(EOFError):
+                return input(PROMPT).encode(errors="surrogateescape")
+            return None
+        # Without readline, input() locks C's stdin while it waits, and musl's exit() waits for
+        # that lock: the process would stay until Enter is pressed.
+        sys.stdout.write(PROMPT)
+        sys.stdout.flush()
+        return next(self._plain_lines, None)
+
     def _show(self, mark: str, text: str, style: str) -> None:
         if self._is_typing:
-            sys.stdout.write(_CLEAR_LINE)
+            # Without readline only the terminal knows what has been typed: it stays where it is.
+            sys.stdout.write(_CLEAR_LINE if self._readline else "\n")
         self._console.print(mark + text, style=style, markup=False, emoji=False, soft_wrap=True)
         if self._is_typing:
-            typed = self._readline.get_line_buffer() if self._readline else ""
-            sys.stdout.write(PROMPT + typed)
+            sys.stdout.write(PROMPT + (self._readline.get_line_buffer() if self._readline else ""))
         sys.stdout.flush()
 
 
