@@ -72,6 +72,9 @@ static PyMethodDef methods[] = {
 
 static PyModuleDef_Slot slots[] = {
     {Py_mod_exec, (void *)exec_module},
+#ifdef Py_mod_gil /* CPython 3.13 and newer: a build without a GIL need not turn it on */
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#endif
     {0, NULL},
 };
 

@@ -1,4 +1,4 @@
-# cython: language_level=3
+# cython: language_level=3, freethreading_compatible=True
 """A listener that sends back what it receives. picows calls it as C, and it calls picows as C."""
 
 from libc.string cimport memcpy

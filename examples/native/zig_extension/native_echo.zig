@@ -71,5 +71,7 @@ var definition: picows.PyModuleDef = .{
 
 export fn PyInit_native_echo() ?*picows.PyObject {
     if (picows.import() == null) return null;
-    return picows.PyModule_Create2(&definition, picows.api_version_of_python);
+    const module = picows.PyModule_Create2(&definition, picows.api_version_of_python) orelse return null;
+    picows.declareGilNotUsed(module);
+    return module;
 }

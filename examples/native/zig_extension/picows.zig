@@ -1,6 +1,7 @@
 //! The part of picows_cpython.h that the example uses, and of CPython's API. `zig translate-c` makes all of it from the
 //! headers, if one has them.
 
+const std = @import("std");
 const is_free_threaded = @import("options.zig").is_free_threaded;
 
 pub const PyObject = extern struct {
@@ -15,6 +16,7 @@ pub extern var PyExc_ImportError: *PyObject;
 pub extern fn PyMem_Malloc(usize) ?*anyopaque;
 pub extern fn PyMem_Free(?*anyopaque) void;
 pub extern fn PyModule_Create2(*PyModuleDef, c_int) ?*PyObject;
+extern fn PyUnstable_Module_SetGIL(*PyObject, ?*anyopaque) c_int;
 
 pub const api_version_of_python = 1013;
 
@@ -94,6 +96,13 @@ pub const Api = extern struct {
     listener_new: *const fn (*const Api, *const Callbacks, ?*anyopaque) callconv(.c) ?*PyObject,
     listener_data: *const fn (*const Api, *PyObject, ?*const fn (?*anyopaque) callconv(.c) void) callconv(.c) ?*anyopaque,
 };
+
+/// Builds of CPython without a GIL turn it on for a module that does not say this.
+pub fn declareGilNotUsed(module: *PyObject) void {
+    const Py_MOD_GIL_NOT_USED: *anyopaque = @ptrFromInt(1);
+    // Only these builds have the function. It fails for what is no module.
+    if (is_free_threaded) std.debug.assert(PyUnstable_Module_SetGIL(module, Py_MOD_GIL_NOT_USED) == 0);
+}
 
 /// The table of the installed picows, or null with an exception set.
 pub fn import() ?*const Api {
