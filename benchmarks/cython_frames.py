@@ -22,6 +22,7 @@ import importlib.util
 import multiprocessing
 import os
 import re
+import shutil
 import socket
 import statistics
 import subprocess
@@ -89,7 +90,9 @@ def build(python: str, name: str) -> Path:
     answer = run([python, "-c", code], python)
     root, include, suffix = answer.split()
     c_file, output = folder / "cython_frames.c", folder / f"cython_frames{suffix}"
-    cython = [sys.executable, "-m", "cython", "-3", "-I", root, str(SOURCE), "-o", str(c_file)]
+    # Beside the checkout's picows.pxd Cython would take that one.
+    source = shutil.copy(SOURCE, folder)
+    cython = [sys.executable, "-m", "cython", "-3", "-I", root, source, "-o", str(c_file)]
     subprocess.run(cython, check=True, cwd=folder)
     compiler = os.environ.get("CC", f"{sys.executable} -m ziglang cc").split()
     flags = [
