@@ -102,8 +102,9 @@ def ratio_figure(labels: dict[str, str], results: list[Result]) -> Any:
 def growth_figure(labels: dict[str, str], results: list[Result]) -> Any:
     kinds = [kind for kind in AXES if any(growth_of(each.case)[0] == kind for each in results)]
     loops = list(dict.fromkeys(result.loop for result in results))
+    size = 5 * len(kinds), 4 * len(loops)
     figure, panels = plt.subplots(
-        len(loops), len(kinds), figsize=(5 * len(kinds), 4 * len(loops)), squeeze=False
+        len(loops), len(kinds), figsize=size, squeeze=False, layout="constrained"
     )
     for row, loop in zip(panels, loops, strict=True):
         for panel, kind in zip(row, kinds, strict=True):
