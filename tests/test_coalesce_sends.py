@@ -52,6 +52,8 @@ def data_segments(transport: WSTransport) -> int:
     """Segments with data that the kernel has sent: tcpi_data_segs_out of Linux' struct tcp_info."""
     sock = transport.underlying_transport.get_extra_info("socket")
     info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+    if len(info) < 160:
+        pytest.skip("qemu and Linux before 4.6 do not tell how many segments were sent")
     return int(struct.unpack_from("I", info, 156)[0])
 
 
