@@ -41,7 +41,7 @@ SYSTEMS = {
 MODES = {"debug": ["-O", "Debug", "-fllvm"], "release": ["-O", "ReleaseSafe", "-fstrip"]}
 # On Linux nothing needs the tables for unwinding the stack: a failed check ends the process with
 # Python's traceback. They are a fourteenth of the file.
-NO_UNWINDING = {"gnu": ["-fno-unwind-tables"], "musl": ["-fno-unwind-tables"]}
+NO_UNWINDING = ["-fno-unwind-tables"]
 ARCHS = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
 # What a wheel promises of the platform: the libc and the macOS that the targets above name, not
 # those of the machine that builds.
@@ -175,7 +175,8 @@ def native_command(
     if system == "macos":
         command += ["-install_name", f"@rpath/{output.name}"]
     command += [f"-femit-bin={output}"]
-    flags = MODES[mode] + (NO_UNWINDING.get(system, []) if mode == "release" else [])
+    is_small = mode == "release" and system in ("gnu", "musl")
+    flags = MODES[mode] + (NO_UNWINDING if is_small else [])
     command += module_args("native", target.format(arch), flags, free_threaded=free_threaded)
     if system == "windows":
         command += [windows_import_library(arch, free_threaded)]

@@ -20,13 +20,7 @@ pub fn callLater(state: *State, loop: *Object, seconds: f64, object: *Object, me
 pub fn time(state: *State, loop: *Object) Error!f64 {
     const seconds = try o.callMethod(loop, state.names.time, .{});
     defer o.decref(seconds);
-    return toFloat(seconds);
-}
-
-/// A Python number as a float, or TypeError.
-pub fn toFloat(number: *Object) Error!f64 {
-    const value = c.PyFloat_AsDouble(number);
-    return if (value == -1 and c.PyErr_Occurred() != null) error.Python else value;
+    return o.toFloat(seconds);
 }
 
 /// Cancels the TimerHandle in a field and empties the field.

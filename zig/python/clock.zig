@@ -23,5 +23,5 @@ pub fn now(state: *State) f64 {
 fn ask(state: *State) o.Error!f64 {
     const time = try o.call(state.imports.monotonic, .{});
     defer o.decref(time);
-    return c.PyFloat_AsDouble(time);
+    return o.toFloat(time);
 }

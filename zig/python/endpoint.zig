@@ -3,7 +3,6 @@
 
 const std = @import("std");
 const core = @import("core");
-const asyncio = @import("asyncio.zig");
 const c = @import("capi.zig");
 const o = @import("object.zig");
 const errors = @import("errors.zig");
@@ -117,7 +116,7 @@ fn create(class: *c.PyTypeObject, args: *Object, kwargs: ?*Object) Error!*Object
     ) == 0) return error.Python;
     const state: *State = @ptrCast(@alignCast(c.PyType_GetModuleState(class).?));
     if (!o.isInstance(&given.loop_state.ob, state.types.LoopState)) return errors.raise("TypeError", "loop_state is a LoopState");
-    given.handshake_seconds = if (o.isNone(handshake_timeout)) std.math.inf(f64) else try asyncio.toFloat(handshake_timeout);
+    given.handshake_seconds = if (o.isNone(handshake_timeout)) std.math.inf(f64) else try o.toFloat(handshake_timeout);
     if (pending_max < 1) return errors.raise("ValueError", "max_pending_handshakes is at least 1");
     if (given.max_frame_size < 0) return errors.raise("ValueError", "max_frame_size is a number of bytes and not negative");
     given.pending = .{ .count_max = @intCast(pending_max) };

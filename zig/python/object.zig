@@ -67,6 +67,12 @@ pub inline fn boolean(value: bool) ?*Object {
     return c.PyBool_FromLong(@intFromBool(value));
 }
 
+/// A Python number as a float, or TypeError.
+pub fn toFloat(number: *Object) Error!f64 {
+    const value = c.PyFloat_AsDouble(number);
+    return if (value == -1 and c.PyErr_Occurred() != null) error.Python else value;
+}
+
 pub fn isTrue(object: *Object) Error!bool {
     const result = c.PyObject_IsTrue(object);
     if (result < 0) return error.Python;

@@ -178,10 +178,7 @@ pub const TcpTransport = extern struct {
     /// Sends what waits, as far as the socket takes it.
     fn flush(self: *TcpTransport) Error!void {
         if (self.is_lost) return;
-        switch (self.output.flush(self.handle)) {
-            .failed => |code| return self.fail(code),
-            .count, .not_ready => {},
-        }
+        if (self.output.flush(self.handle)) |code| return self.fail(code);
         if (self.is_protocol_paused and self.output.size <= self.low) {
             self.is_protocol_paused = false;
             try self.tell(protocols.resumed, "protocol.resume_writing() failed");

@@ -43,8 +43,8 @@ pub const Output = extern struct {
     }
 
     /// Gives the socket as much as it takes, until nothing waits. One that takes a part is full: trying again finds nothing.
-    pub fn flush(self: *Output, handle: linux.Handle) linux.Moved {
-        var total: usize = 0;
+    /// Returns the error of a socket that failed.
+    pub fn flush(self: *Output, handle: linux.Handle) ?linux.E {
         while (self.size > 0) {
             var pieces: [pieces_max]linux.Piece = undefined;
             const given = self.gather(&pieces);
@@ -52,14 +52,13 @@ pub const Output = extern struct {
                 .count => |count| {
                     const is_full = count < sizeOf(given);
                     self.drop(count);
-                    total += count;
-                    if (is_full) break;
+                    if (is_full) return null;
                 },
-                .not_ready => return if (total > 0) .{ .count = total } else .not_ready,
-                .failed => |code| return .{ .failed = code },
+                .not_ready => return null,
+                .failed => |code| return code,
             }
         }
-        return .{ .count = total };
+        return null;
     }
 
     fn gather(self: *Output, pieces: *[pieces_max]linux.Piece) []linux.Piece {
