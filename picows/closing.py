@@ -34,7 +34,7 @@ class WSCloseInfo:
     code: WSCloseCode | int
     """An int for codes 3000 to 4999; NO_INFO if the frame had no payload."""
     reason: str | None
-    """Its text, None if the frame had no payload."""
+    """Its text, None if the frame gave none."""
 
     def __init__(self, code: WSCloseCode | int, reason: str | None) -> None:
         self.code = code

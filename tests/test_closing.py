@@ -74,10 +74,22 @@ async def test_we_close_first(role: str) -> None:
         assert await pair.peer.read_frame() == wire.close(3000, "first")
         pair.peer.send(wire.close(3000, ""))
         await pair.listener.until_frames(1)
-        assert (handshake.recv.code, handshake.recv.reason) == (3000, "")
+        assert (handshake.recv.code, handshake.recv.reason) == (3000, None)
         assert handshake.recv_then_sent is False
         # Neither a CLOSE sent nor one received disconnects: that is the listener's to decide.
         assert not pair.transport.is_disconnected
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_a_code_with_nothing_behind_it_gives_no_reason(role: str) -> None:
+    """88 02 03 e8 had the reason "", which nobody gave."""
+    async with paired(role) as pair:
+        pair.transport.send_close(1000)
+        assert pair.transport.close_handshake.sent.reason is None
+        assert await pair.peer.read_frame() == wire.close(1000)
+        pair.peer.send(wire.close(1000))
+        await pair.listener.until_frames(1)
+        assert pair.transport.close_handshake.recv.reason is None
 
 
 @pytest.mark.parametrize("role", ROLES)

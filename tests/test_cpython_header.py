@@ -223,10 +223,11 @@ def test_close_frames(native: ModuleType) -> None:
         frames = [Frame(wire.TEXT), wire.close(3001, "bye")]
         (await driven.connect(Closes())).feed_frames(*frames)
         (await driven.connect(Closes())).feed_frames(Frame(wire.CLOSE))
+        (await driven.connect(Closes())).feed_frames(wire.close(1000))
 
     driven.run(main())
     assert "only a CLOSE frame" in found[0]
-    assert found[1:] == [(3001, "bye"), (0, None)]
+    assert found[1:] == [(3001, "bye"), (0, None), (1000, None)]
     with pytest.raises(TypeError):
         native.frame_close(b"")
 

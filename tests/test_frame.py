@@ -152,7 +152,7 @@ def test_members_are_documented() -> None:
     ("payload", "code", "reason"),
     [
         (b"", WSCloseCode.NO_INFO, None),
-        (b"\x03\xe8", WSCloseCode.OK, ""),
+        (b"\x03\xe8", WSCloseCode.OK, None),
         (b"\x03\xf3" + "schön".encode(), WSCloseCode.INTERNAL_ERROR, "schön"),
         (b"\x0b\xb8why", 3000, "why"),
         (b"\x13\x87" + b"x" * 123, 4999, "x" * 123),

@@ -134,8 +134,8 @@ typedef struct picows_py_api {
      * is_user_specific_pong. */
     int (*notify_user_specific_pong_received)(picows_py_transport *transport);
 
-    /* Code and reason of a CLOSE frame; ValueError for others. The code is 0 and the reason NULL if
-     * the frame has no payload. The reason points into the payload, without a terminating zero. */
+    /* Code and reason of a CLOSE frame; ValueError for others. The code is 0 if the frame has none,
+     * the reason NULL if it gives none. It points into the payload, without a terminating zero. */
     int (*frame_close)(const picows_py_frame *frame, int *code, const char **reason,
                        Py_ssize_t *reason_size);
 

@@ -41,6 +41,11 @@ pub const Close = struct {
     code: CloseCode,
     /// Inside the payload it was decoded from.
     reason: []const u8,
+
+    /// The reason, or null: with nothing behind its code a CLOSE gives none.
+    pub fn text(self: Close) ?[]const u8 {
+        return if (self.reason.len > 0) self.reason else null;
+    }
 };
 
 pub const Decoded = union(enum) { close: Close, failure: Failure };

@@ -60,6 +60,7 @@ test "a code alone has an empty reason" {
     const decoded = close.decode("\x03\xE8").close;
     try expectEqual(CloseCode.ok, decoded.code);
     try expectEqualStrings("", decoded.reason);
+    try expectEqual(null, decoded.text());
 }
 
 test "the reason is a part of the payload, not a copy" {
@@ -68,6 +69,7 @@ test "the reason is a part of the payload, not a copy" {
     try expectEqual(3000, @backingInt(decoded.code));
     try expectEqual(payload.ptr + 2, decoded.reason.ptr);
     try expectEqual(5, decoded.reason.len);
+    try expectEqual(decoded.reason, decoded.text().?);
 }
 
 test "a reason has to be complete UTF-8" {

@@ -106,7 +106,7 @@ fn notifyPong(self: *WSTransport) callconv(.c) c_int {
 fn frameClose(frame: *WSFrame, code: *c_int, reason: *?[*]const u8, reason_size: *c.Py_ssize_t) callconv(.c) c_int {
     const decoded = frame.close() catch return -1;
     code.* = @backingInt(decoded.code);
-    reason.* = if (decoded.code == .no_info) null else decoded.reason.ptr;
+    reason.* = if (decoded.text()) |text| text.ptr else null;
     reason_size.* = @intCast(decoded.reason.len);
     return 0;
 }

@@ -119,14 +119,13 @@ fn closeCodeValue(self: *WSFrame, _: c_int) callconv(.c) c_int {
 
 fn closeMessage(self: *WSFrame, _: c_int) callconv(.c) ?*Object {
     const decoded = self.close() catch return null;
-    if (decoded.code == .no_info) return o.none();
-    return o.toC(o.bytes(decoded.reason));
+    return o.toC(o.bytes(decoded.text() orelse return o.none()));
 }
 
 fn closeReason(self: *WSFrame, _: c_int) callconv(.c) ?*Object {
     const decoded = self.close() catch return null;
-    if (decoded.code == .no_info) return o.none();
-    return c.PyUnicode_DecodeUTF8(decoded.reason.ptr, @intCast(decoded.reason.len), null);
+    const text = decoded.text() orelse return o.none();
+    return c.PyUnicode_DecodeUTF8(text.ptr, @intCast(text.len), null);
 }
 
 fn closeCode(self: *WSFrame, _: ?*Object) callconv(.c) ?*Object {

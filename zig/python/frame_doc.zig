@@ -59,7 +59,7 @@ pub const get_close_message =
     \\get_close_message($self, /)
     \\--
     \\
-    \\The reason of a CLOSE frame as bytes, None if it has no payload.
+    \\The reason of a CLOSE frame as bytes, None if it gives none.
     \\
     \\Raises:
     \\    ValueError: it is no CLOSE frame.
@@ -69,7 +69,7 @@ pub const get_close_reason =
     \\get_close_reason($self, /)
     \\--
     \\
-    \\The reason of a CLOSE frame as str, None if it has no payload.
+    \\The reason of a CLOSE frame as str, None if it gives none.
     \\
     \\Raises:
     \\    ValueError: it is no CLOSE frame.

@@ -188,7 +188,8 @@ pub fn noteClose(transport: *WSTransport, direction: Direction, code: core.Close
     }
     const code_object = try frame.closeCodeObject(state, code);
     defer o.decref(code_object);
-    const reason_object = if (code == .no_info) o.none() else try o.text(reason);
+    const text = (core.close.Close{ .code = code, .reason = reason }).text();
+    const reason_object = if (text) |given| try o.text(given) else o.none();
     defer o.decref(reason_object);
     const info = try o.call(state.imports.WSCloseInfo, .{ code_object, reason_object });
     defer o.decref(info);
