@@ -138,7 +138,7 @@ def cache_args() -> list[str]:
 
 def python_names() -> list[str]:
     """The names that the extension imports from CPython."""
-    sources = "".join(path.read_text() for path in (ROOT / "zig/python").glob("*.zig"))
+    sources = "".join(path.read_text() for path in (ROOT / "zig/python").rglob("*.zig"))
     names = re.findall(r"\bextern fn (\w+)", sources)
     names += re.findall(r'@extern\(.*\.name = "(\w+)",', sources)
     # Classes of exceptions are asked for by name: exception("ValueError"), raise("ValueError", ...

@@ -86,7 +86,7 @@ def test_the_reference_has_every_name_of_the_zig_package(site: Path, root: Path)
     page = words(site, "reference-zig")
     contents = (root / "zig/core/core.zig").read_text()
     names = set(re.findall(r"^pub const (\w+) =", contents, re.M))
-    whole = re.findall(r'^pub const \w+ = @import\("(\w+\.zig)"\);', contents, re.M)
+    whole = re.findall(r'^pub const \w+ = @import\("([\w/]+\.zig)"\);', contents, re.M)
     files = [root / "zig/cpu/select.zig", *(root / "zig/core" / file for file in whole)]
     for file in files:
         names |= set(re.findall(r"^ *pub (?:inline )?(?:const|fn) (\w+)", file.read_text(), re.M))
@@ -127,5 +127,6 @@ def test_what_a_page_names_exists(page: str, root: Path) -> None:
     assert len(rows) > 10
     for file, name in rows:
         paths = [root / folder / file for folder in FOLDERS if (root / folder / file).is_file()]
+        paths += (root / "zig/core").glob(f"*/{file}")
         assert len(paths) == 1, f"{page}: {file}"
         assert defines(paths[0], name), f"{page}: {file}::{name}"

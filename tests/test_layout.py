@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import tomllib
+from graphlib import TopologicalSorter
 
 import pytest
 
@@ -22,42 +23,71 @@ def imports(path):
     return set(re.findall(r'@import\("([^"]+)"\)', code(path)))
 
 
+def is_test(path):
+    return path.name == "tests.zig" or path.stem.endswith(("_test", "_fuzz"))
+
+
 def test_core_imports_std_and_its_own_files_alone(root):
     core = root / "zig/core"
-    for path in core.glob("*.zig"):
+    for path in core.rglob("*.zig"):
         for name in imports(path) - {"std"}:
-            assert (core / name).is_file() and "/" not in name, f"{path.name} imports {name}"
+            file = (path.parent / name).resolve()
+            assert file.is_file() and file.is_relative_to(core), f"{path.name} imports {name}"
 
 
 def test_core_has_no_state(root):
-    for path in (root / "zig/core").glob("*.zig"):
+    for path in (root / "zig/core").rglob("*.zig"):
         found = re.search(r"^(pub )?(export )?(threadlocal )?var .*", code(path), re.M)
         assert found is None, f"{path.name}: {found[0]}"
 
 
+def folder_imports(base):
+    """Which folders of `base` each of them imports files from, tests left out."""
+    graph = {path.name: set() for path in base.iterdir() if path.is_dir()}
+    for folder, others in graph.items():
+        for path in (base / folder).rglob("*.zig"):
+            if is_test(path):
+                continue
+            for name in imports(path):
+                file = (path.parent / name).resolve()
+                if name.endswith(".zig"):
+                    others.add(file.relative_to(base).parts[0])
+        others.discard(folder)
+    return graph
+
+
+@pytest.mark.parametrize("base", ["zig/core"])
+def test_folders_do_not_import_each_other_in_a_circle(base, root):
+    graph = folder_imports(root / base)
+    assert len(graph) > 3
+    # TopologicalSorter raises CycleError, which names the circle.
+    assert set(TopologicalSorter(graph).static_order()) == set(graph)
+
+
 def test_only_the_binding_knows_python(root):
     for folder in ("core", "cpu", "c_abi"):
-        for path in (root / "zig" / folder).glob("*.zig"):
+        for path in (root / "zig" / folder).rglob("*.zig"):
             found = re.search(r"\b_?Py[A-Z_]\w*|@?\bextern (fn|var)\b|@extern\b", code(path))
             assert found is None, f"{folder}/{path.name}: {found[0]}"
 
 
 def test_only_capi_declares_python_symbols(root):
-    for path in (root / "zig/python").glob("*.zig"):
+    for path in (root / "zig/python").rglob("*.zig"):
         if path.name != "capi.zig":
             found = re.search(r"\bextern (fn|var) _?Py\w+", code(path))
             assert found is None, f"{path.name}: {found[0]}"
 
 
 def test_every_core_file_has_its_tests(root):
+    """Beside it, and reached from tests.zig; what has no test in it helps those that have."""
     core = root / "zig/core"
-    names = {path.name for path in core.glob("*.zig")} - {"core.zig", "tests.zig"}
-    support = {name for name in names if name.endswith(("_test.zig", "_fuzz.zig"))}
-    missing = {name for name in names - support if name.replace(".zig", "_test.zig") not in support}
+    paths = [path for path in core.rglob("*.zig") if path.name not in ("core.zig", "tests.zig")]
+    support = {path for path in paths if is_test(path)}
+    missing = [p for p in set(paths) - support if p.with_stem(f"{p.stem}_test") not in support]
     assert not missing
-    # What has no test in it helps those that have.
-    tests = {name for name in support if re.search(r"^test\b", code(core / name), re.M)}
-    assert tests <= imports(core / "tests.zig"), "tests.zig does not reach every test file"
+    tests = {path for path in support if re.search(r"^test\b", code(path), re.M)}
+    reached = {core / name for name in imports(core / "tests.zig")}
+    assert tests <= reached, "tests.zig does not reach every test file"
 
 
 def test_every_python_file_has_its_tests(root):

@@ -14,7 +14,7 @@ from typing import Any
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-IMPORT = re.compile(r'^pub const (\w+) = @import\("(\w+\.zig)"\)(\.\w+)?;', re.M)
+IMPORT = re.compile(r'^pub const (\w+) = @import\("([\w/]+\.zig)"\)(\.\w+)?;', re.M)
 ALIAS = re.compile(r"^pub const (\w+) = (\w+)\.(\w+);", re.M)
 PRIVATE = re.compile(r"\s*(inline |extern )?(const|var|fn|comptime|test)\b")
 HEAD = re.compile(r"(.*?)\s*\{$", re.S | re.M)
@@ -103,7 +103,7 @@ class ZigModule(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         _, path = self.env.relfn2path(self.arguments[0])
-        for file in Path(path).parent.glob("*.zig"):
+        for file in Path(path).parent.rglob("*.zig"):
             self.env.note_dependency(str(file))
         return self.parse_text_to_nodes(sections(Path(path)), allow_section_headings=True)
 

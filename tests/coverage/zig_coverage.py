@@ -56,7 +56,7 @@ def read_lines(program: Path) -> Lines:
     """Where the code of each line of the core begins; tests are left out."""
     command = ["readelf", "--debug-dump=decodedline", str(program)]
     table = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    names = {path.name for path in CORE.glob("*.zig")} - {"tests.zig"}
+    names = {path.name for path in CORE.rglob("*.zig")} - {"tests.zig"}
     names = {name for name in names if not name.endswith(("_test.zig", "_fuzz.zig"))}
     lines: Lines = defaultdict(set)
     for row in table.splitlines():

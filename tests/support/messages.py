@@ -86,7 +86,7 @@ def messages(root: Path) -> dict[str, str]:
     for folder in ("core", "python"):
         sources += [
             path
-            for path in sorted((root / "zig" / folder).glob("*.zig"))
+            for path in sorted((root / "zig" / folder).rglob("*.zig"))
             if not path.stem.endswith(("_test", "_fuzz", "_doc"))
         ]
     for path in sources:

@@ -4,51 +4,51 @@
 //! RFC 6455 (WebSocket) throughout; RFC 9112 and 9110 (HTTP/1.1) for `http` and `handshake`.
 
 // Frames: what they are made of.
-pub const Opcode = @import("opcode.zig").Opcode;
-pub const Role = @import("opcode.zig").Role;
-pub const control_payload_size_max = @import("opcode.zig").control_payload_size_max;
-pub const header_size_max = @import("opcode.zig").header_size_max;
+pub const Opcode = @import("frame/opcode.zig").Opcode;
+pub const Role = @import("frame/opcode.zig").Role;
+pub const control_payload_size_max = @import("frame/opcode.zig").control_payload_size_max;
+pub const header_size_max = @import("frame/opcode.zig").header_size_max;
 
 /// The header codec: `Header`, `Flags`, `decode`, `encode`, `sizeFor`.
-pub const header = @import("header.zig");
+pub const header = @import("frame/header.zig");
 pub const Header = header.Header;
 pub const Flags = header.Flags;
 
 /// Masking: `Kernel`, `scalar`, `vector`, `baseline`, `rotate`.
-pub const mask = @import("mask.zig");
+pub const mask = @import("frame/mask.zig");
 
 /// Masking keys from a seed: `KeyStream`.
-pub const keys = @import("keys.zig");
+pub const keys = @import("frame/keys.zig");
 pub const KeyStream = keys.KeyStream;
 
 // Receiving.
 /// The frame parser: `Parser`, `Result`, `Frame`.
-pub const parser = @import("parser.zig");
+pub const parser = @import("session/parser.zig");
 pub const Parser = parser.Parser;
 pub const Frame = parser.Frame;
 
 /// The order of fragments.
-pub const Fragments = @import("fragments.zig").Fragments;
+pub const Fragments = @import("message/fragments.zig").Fragments;
 
 /// UTF-8, whole or in pieces: `Validator`, `isValid`.
-pub const utf8 = @import("utf8.zig");
+pub const utf8 = @import("text/utf8.zig");
 
 /// How a peer can break the protocol, with close code and text for each.
-pub const Failure = @import("failure.zig").Failure;
+pub const Failure = @import("frame/failure.zig").Failure;
 
 // Sending.
 /// Frames into bytes: `headerInFront`, `copy`, `frameSize`, `Message`.
-pub const writer = @import("writer.zig");
+pub const writer = @import("frame/writer.zig");
 
 // Closing.
 /// CLOSE payloads: `CloseCode`, `Close`, `decode`, `encode`, `reason_size_max`.
-pub const close = @import("close.zig");
+pub const close = @import("frame/close.zig");
 pub const CloseCode = close.CloseCode;
 pub const Close = close.Close;
 
 // Opening.
 /// The bounded reader of an HTTP/1.1 head: `HeadReader`, `Head`, `Field`, `HeadFailure`, request and status lines.
-pub const http = @import("http.zig");
+pub const http = @import("http/head.zig");
 
 /// The opening handshake: keys, checks of requests and responses, what may go on the wire.
-pub const handshake = @import("handshake.zig");
+pub const handshake = @import("opening/handshake.zig");

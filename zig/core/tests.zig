@@ -4,27 +4,27 @@ const std = @import("std");
 const core = @import("core.zig");
 
 test {
-    _ = @import("close_fuzz.zig");
-    _ = @import("close_test.zig");
-    _ = @import("failure_test.zig");
-    _ = @import("feeder_test.zig");
-    _ = @import("fragments_test.zig");
-    _ = @import("handshake_fuzz.zig");
-    _ = @import("handshake_test.zig");
-    _ = @import("header_fuzz.zig");
-    _ = @import("header_test.zig");
-    _ = @import("http_fuzz.zig");
-    _ = @import("http_test.zig");
-    _ = @import("keys_test.zig");
-    _ = @import("mask_test.zig");
-    _ = @import("opcode_test.zig");
-    _ = @import("parser_fuzz.zig");
-    _ = @import("parser_strict_test.zig");
-    _ = @import("parser_test.zig");
-    _ = @import("utf8_fuzz.zig");
-    _ = @import("utf8_test.zig");
-    _ = @import("wire_test.zig");
-    _ = @import("writer_test.zig");
+    _ = @import("frame/close_fuzz.zig");
+    _ = @import("frame/close_test.zig");
+    _ = @import("frame/failure_test.zig");
+    _ = @import("testing/feeder_test.zig");
+    _ = @import("message/fragments_test.zig");
+    _ = @import("opening/handshake_fuzz.zig");
+    _ = @import("opening/handshake_test.zig");
+    _ = @import("frame/header_fuzz.zig");
+    _ = @import("frame/header_test.zig");
+    _ = @import("http/head_fuzz.zig");
+    _ = @import("http/head_test.zig");
+    _ = @import("frame/keys_test.zig");
+    _ = @import("frame/mask_test.zig");
+    _ = @import("frame/opcode_test.zig");
+    _ = @import("session/parser_fuzz.zig");
+    _ = @import("session/parser_strict_test.zig");
+    _ = @import("session/parser_test.zig");
+    _ = @import("text/utf8_fuzz.zig");
+    _ = @import("text/utf8_test.zig");
+    _ = @import("testing/wire_test.zig");
+    _ = @import("frame/writer_test.zig");
 }
 
 test "every public declaration of the core compiles" {

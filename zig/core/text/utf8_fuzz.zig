@@ -3,7 +3,7 @@
 //! Input: settings (bit 0: bytes from 0x80 on stand for `pieces`), a seed for the cuts, the text.
 
 const std = @import("std");
-const corpus = @import("corpus_fuzz.zig");
+const corpus = @import("../testing/corpus_fuzz.zig");
 const utf8 = @import("utf8.zig");
 const expect = std.testing.expect;
 const expectEqual = std.testing.expectEqual;

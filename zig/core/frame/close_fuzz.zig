@@ -6,7 +6,7 @@ const std = @import("std");
 const expect = std.testing.expect;
 const expectEqual = std.testing.expectEqual;
 const close = @import("close.zig");
-const corpus = @import("corpus_fuzz.zig");
+const corpus = @import("../testing/corpus_fuzz.zig");
 const Failure = @import("failure.zig").Failure;
 
 pub fn reference(payload: []const u8) ?Failure {

@@ -4,7 +4,7 @@ const std = @import("std");
 const assert = std.debug.assert;
 const control_payload_size_max = @import("opcode.zig").control_payload_size_max;
 const Failure = @import("failure.zig").Failure;
-const utf8 = @import("utf8.zig");
+const utf8 = @import("../text/utf8.zig");
 
 /// RFC 6455 7.4.1, and 1012-1014 from the IANA registry. 3000-4999 belong to libraries and applications and have no
 /// names here.

@@ -7,14 +7,14 @@
 const std = @import("std");
 const expect = std.testing.expect;
 const expectEqual = std.testing.expectEqual;
-const corpus = @import("corpus_fuzz.zig");
-const close_reference = @import("close_fuzz.zig").reference;
-const Failure = @import("failure.zig").Failure;
-const Feeder = @import("feeder_test.zig").Feeder;
-const header_reference = @import("header_fuzz.zig").reference;
-const Header = @import("header.zig").Header;
+const corpus = @import("../testing/corpus_fuzz.zig");
+const close_reference = @import("../frame/close_fuzz.zig").reference;
+const Failure = @import("../frame/failure.zig").Failure;
+const Feeder = @import("../testing/feeder_test.zig").Feeder;
+const header_reference = @import("../frame/header_fuzz.zig").reference;
+const Header = @import("../frame/header.zig").Header;
 const Parser = @import("parser.zig").Parser;
-const wire = @import("wire_test.zig");
+const wire = @import("../testing/wire_test.zig");
 
 /// Enough for several frames and for a length of 16 bits.
 const stream_size_max = 700;

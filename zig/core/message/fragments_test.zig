@@ -1,9 +1,9 @@
 const std = @import("std");
 const expect = std.testing.expect;
 const expectEqual = std.testing.expectEqual;
-const Failure = @import("failure.zig").Failure;
+const Failure = @import("../frame/failure.zig").Failure;
 const Fragments = @import("fragments.zig").Fragments;
-const Opcode = @import("opcode.zig").Opcode;
+const Opcode = @import("../frame/opcode.zig").Opcode;
 
 const accepted: ?Failure = null;
 

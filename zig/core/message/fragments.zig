@@ -3,8 +3,8 @@
 //!
 //! Invariant: `open` is true exactly while a first frame was accepted and its last one was not.
 
-const Opcode = @import("opcode.zig").Opcode;
-const Failure = @import("failure.zig").Failure;
+const Opcode = @import("../frame/opcode.zig").Opcode;
+const Failure = @import("../frame/failure.zig").Failure;
 
 pub const Fragments = struct {
     /// The next data frame has to be a CONTINUATION.

@@ -5,7 +5,7 @@ const expectEqualSlices = std.testing.expectEqualSlices;
 const header = @import("header.zig");
 const Decoded = header.Decoded;
 const Header = header.Header;
-const wire = @import("wire_test.zig");
+const wire = @import("../testing/wire_test.zig");
 
 const sizes = [_]u64{
     0,             1,       2,       124,           125,     126,                  127,           128,

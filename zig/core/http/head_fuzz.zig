@@ -3,8 +3,8 @@
 //! Input: settings (bit 0: bytes from 0x80 on stand for `pieces`), a seed for the cuts, the head.
 
 const std = @import("std");
-const corpus = @import("corpus_fuzz.zig");
-const http = @import("http.zig");
+const corpus = @import("../testing/corpus_fuzz.zig");
+const http = @import("head.zig");
 const expect = std.testing.expect;
 const expectEqual = std.testing.expectEqual;
 const expectEqualStrings = std.testing.expectEqualStrings;

@@ -1,6 +1,6 @@
 //! Each head is read whole, byte by byte and with a tail behind it: `read` below is how all tests read.
 const std = @import("std");
-const http = @import("http.zig");
+const http = @import("head.zig");
 const HeadFailure = http.HeadFailure;
 const expect = std.testing.expect;
 const expectEqual = std.testing.expectEqual;

@@ -4,9 +4,9 @@
 const std = @import("std");
 const expectEqual = std.testing.expectEqual;
 const expectEqualStrings = std.testing.expectEqualStrings;
-const Failure = @import("failure.zig").Failure;
-const feeders = @import("feeder_test.zig");
-const opcodes = @import("opcode.zig");
+const Failure = @import("../frame/failure.zig").Failure;
+const feeders = @import("../testing/feeder_test.zig");
+const opcodes = @import("../frame/opcode.zig");
 const Parser = @import("parser.zig").Parser;
 
 /// The shortest bytes with a fault, for both roles; see there.

@@ -1,5 +1,5 @@
 const std = @import("std");
-const http = @import("http.zig");
+const http = @import("../http/head.zig");
 const handshake = @import("handshake.zig");
 const RequestFailure = handshake.RequestFailure;
 const ResponseFailure = handshake.ResponseFailure;

@@ -5,7 +5,7 @@ const expectEqualSlices = std.testing.expectEqualSlices;
 const headers = @import("header.zig");
 const mask = @import("mask.zig");
 const Opcode = @import("opcode.zig").Opcode;
-const wire = @import("wire_test.zig");
+const wire = @import("../testing/wire_test.zig");
 const writer = @import("writer.zig");
 
 const size_max = 70000;

@@ -5,10 +5,10 @@
 //! byte, then the fields; bytes from 0x80 on stand for `pieces`.
 
 const std = @import("std");
-const corpus = @import("corpus_fuzz.zig");
+const corpus = @import("../testing/corpus_fuzz.zig");
 const handshake = @import("handshake.zig");
-const http = @import("http.zig");
-const reference = @import("http_fuzz.zig");
+const http = @import("../http/head.zig");
+const reference = @import("../http/head_fuzz.zig");
 const expectEqual = std.testing.expectEqual;
 
 test "fuzz: handshake" {

@@ -5,8 +5,8 @@ const std = @import("std");
 const expect = std.testing.expect;
 const expectEqual = std.testing.expectEqual;
 const expectEqualSlices = std.testing.expectEqualSlices;
-const Failure = @import("failure.zig").Failure;
-const parsers = @import("parser.zig");
+const Failure = @import("../frame/failure.zig").Failure;
+const parsers = @import("../session/parser.zig");
 const wire = @import("wire_test.zig");
 
 const canary = 0xC5;

@@ -5,7 +5,7 @@
 const std = @import("std");
 const expect = std.testing.expect;
 const expectEqual = std.testing.expectEqual;
-const corpus = @import("corpus_fuzz.zig");
+const corpus = @import("../testing/corpus_fuzz.zig");
 const header = @import("header.zig");
 const Decoded = header.Decoded;
 

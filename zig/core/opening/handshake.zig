@@ -1,7 +1,7 @@
 //! The opening handshake, RFC 6455 4: what makes an HTTP request an upgrade, and an answer its acceptance.
 //! Nothing here waits or sends; heads come from http.zig.
 const std = @import("std");
-const http = @import("http.zig");
+const http = @import("../http/head.zig");
 
 pub const isFieldName = http.isFieldName;
 pub const isFieldValue = http.isFieldValue;

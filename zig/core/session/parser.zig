@@ -13,13 +13,13 @@
 
 const std = @import("std");
 const assert = std.debug.assert;
-const close = @import("close.zig");
-const Failure = @import("failure.zig").Failure;
-const Fragments = @import("fragments.zig").Fragments;
-const header = @import("header.zig");
-const mask = @import("mask.zig");
-const opcodes = @import("opcode.zig");
-const utf8 = @import("utf8.zig");
+const close = @import("../frame/close.zig");
+const Failure = @import("../frame/failure.zig").Failure;
+const Fragments = @import("../message/fragments.zig").Fragments;
+const header = @import("../frame/header.zig");
+const mask = @import("../frame/mask.zig");
+const opcodes = @import("../frame/opcode.zig");
+const utf8 = @import("../text/utf8.zig");
 
 pub const Frame = struct {
     opcode: opcodes.Opcode,
