@@ -285,24 +285,6 @@ def wheel_tag(system: str, arch: str, free_threaded: bool) -> tuple[str, str, st
     return ".".join(pythons), ".".join(f"{python}t" for python in pythons), platform_tag
 
 
-def requirements(free_threaded: bool) -> list[str]:
-    """What the package needs. Here and not in pyproject.toml, as no marker tells free-threaded."""
-    aiofastnet = (
-        "aiofastnet>=1.2,<2; platform_python_implementation == 'CPython'"
-        " and python_version < '3.16'"
-        " and (sys_platform == 'darwin' or sys_platform == 'win32' or (sys_platform == 'linux'"
-        " and (platform_machine == 'x86_64' or platform_machine == 'aarch64')))"
-    )
-    return [
-        "multidict>=6",
-        # SOCKS, behind an interface that changed with 3.0.
-        "python-socks>=3,<4",
-        # Wanted, never needed: asked for only where it has wheels, so that nobody meets its
-        # compiler. For free-threaded Pythons it has none.
-        *([] if free_threaded else [aiofastnet]),
-    ]
-
-
 class ZigBuildExt(build_ext):
     def get_ext_filename(self, fullname: str) -> str:
         system, _, free_threaded = wanted()
@@ -333,7 +315,6 @@ class Wheel(bdist_wheel):
 if __name__ == "__main__":
     setup(
         version=version(),
-        install_requires=requirements(wanted()[2]),
         ext_modules=[Extension("picows._native", sources=[])],
         cmdclass={"build_ext": ZigBuildExt, "bdist_wheel": Wheel, "library": BuildLibrary},
     )

@@ -212,7 +212,7 @@ def parse_arguments() -> argparse.Namespace:
         dest="use_aiofastnet",
         action="store_const",
         const=False,
-        help="the event loop's own transports; else aiofastnet's where it is installed",
+        help="the event loop's transports, for plain TCP on Linux too",
     )
     options = parser.parse_args()
     if options.kosoku is None:

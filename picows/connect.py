@@ -17,7 +17,7 @@ from .exceptions import WSInvalidStatusError
 from .handshake import WSUpgradeRequest, WSUpgradeResponse, build_request
 from .header_text import WSHeadersLike, header_pairs
 from .loops import network_of
-from .options import WSLoggerLike, endpoint_arguments, resolve_logger, resolve_use_aiofastnet
+from .options import WSLoggerLike, check_aiofastnet, endpoint_arguments, resolve_logger
 from .redirect import Hop, is_redirect, next_hop, too_many_redirects
 from .tcp import begin, has_own_transport, is_connected
 from .url import parse_url
@@ -94,8 +94,8 @@ async def ws_connect(
             proxy's if there is one. The socket is connected or is not (then we do), belongs to the
             connection from then on, and becomes non-blocking. None stands for the usual way.
         use_aiofastnet: which transports to use. None for our own (plain TCP on Linux, on the event
-            loops of asyncio and uvloop), else aiofastnet's where it is installed, else the event
-            loop's; True for aiofastnet's, False for the event loop's.
+            loops of asyncio and uvloop), else the event loop's; False for the event loop's; True
+            for aiofastnet's, with the limits that docs/tls.md names.
         strict: refuse what RFC 6455 forbids but a frame-level user may want to see: reserved bits,
             fragments out of order, TEXT that is not UTF-8.
         coalesce_sends: write what callbacks of one read send on their own connection with one
@@ -124,6 +124,8 @@ async def ws_connect(
     for name in _OWN_ARGUMENTS:
         if name in kwargs:
             raise TypeError(f"ws_connect() does not take {name!r}: see ssl_context, socket_factory")
+    if use_aiofastnet:
+        check_aiofastnet()
     loop = asyncio.get_running_loop()
     logger = resolve_logger(logger_name, "client")
     shared = endpoint_arguments(loop, logger, locals())
@@ -140,7 +142,7 @@ async def ws_connect(
     opener: Any = network or loop
     dialer = Dialer(
         opener,
-        resolve_use_aiofastnet(use_aiofastnet) and network is None,
+        bool(use_aiofastnet) and network is None,
         use_aiofastnet is None and has_own_transport(opener),
         socket_factory,
         path,

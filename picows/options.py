@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import importlib.util
 import logging
 from collections.abc import Mapping
@@ -65,18 +64,12 @@ def resolve_logger(name: WSLoggerLike, default: str) -> logging.Logger | logging
     return name
 
 
-@functools.cache
-def has_aiofastnet() -> bool:
-    return importlib.util.find_spec("aiofastnet") is not None
-
-
-def resolve_use_aiofastnet(use_aiofastnet: bool | None) -> bool:
-    """Whether aiofastnet drives the sockets: None means where it is installed."""
-    if use_aiofastnet and not has_aiofastnet():
+def check_aiofastnet() -> None:
+    """Refuse use_aiofastnet=True where there is none."""
+    if importlib.util.find_spec("aiofastnet") is None:
         raise ValueError(
-            "use_aiofastnet=True needs the package aiofastnet; install it or pass None"
+            "use_aiofastnet=True needs the package aiofastnet: pip install 'picows[aiofastnet]'"
         )
-    return has_aiofastnet() if use_aiofastnet is None else use_aiofastnet
 
 
 def check_auto_ping(

@@ -11,7 +11,7 @@ from ._native import Endpoint, WSAutoPingStrategy, WSListener
 from .bind import bind_sockets
 from .handshake import WSUpgradeRequest, WSUpgradeResponseWithListener
 from .loops import network_of
-from .options import WSLoggerLike, endpoint_arguments, resolve_logger, resolve_use_aiofastnet
+from .options import WSLoggerLike, check_aiofastnet, endpoint_arguments, resolve_logger
 from .server import TcpServer
 from .tcp import has_own_transport
 
@@ -80,8 +80,8 @@ async def ws_create_server(
         max_frame_size: bytes of payload above which a frame is refused with CLOSE(MESSAGE_TOO_BIG).
         read_buffer_init_size: kept for existing callers; connections share their receive memory.
         use_aiofastnet: which transports to use. None for our own (plain TCP on Linux, on the event
-            loops of asyncio and uvloop), else aiofastnet's where it is installed, else the event
-            loop's; True for aiofastnet's, False for the event loop's.
+            loops of asyncio and uvloop), else the event loop's; False for the event loop's; True
+            for aiofastnet's, with the limits that docs/tls.md names.
         strict: refuse what RFC 6455 forbids but a frame-level user may want to see: reserved bits,
             fragments out of order, TEXT that is not UTF-8.
         coalesce_sends: write what callbacks of one read send on their own connection with one
@@ -104,6 +104,8 @@ async def ws_create_server(
         TypeError: an argument of the wrong kind.
         ValueError: an argument that cannot be used.
     """
+    if use_aiofastnet:
+        check_aiofastnet()
     loop = asyncio.get_running_loop()
     shared = endpoint_arguments(loop, resolve_logger(logger_name, "server"), locals())
     endpoint = Endpoint(**shared, factory_takes_handshake=False, pending_max=max_pending_handshakes)
@@ -127,7 +129,7 @@ async def ws_create_server(
         name, address = "create_unix_server", (path,)
     if network is not None:
         create: Any = getattr(network, name)
-    elif resolve_use_aiofastnet(use_aiofastnet):
+    elif use_aiofastnet:
         import aiofastnet
 
         create = functools.partial(getattr(aiofastnet, name), loop)

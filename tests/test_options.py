@@ -29,24 +29,17 @@ def test_a_logger_like_object_is_used_as_it_is() -> None:
     assert options.resolve_logger(adapter, "client") is adapter
 
 
-def test_aiofastnet_is_used_where_it_is_installed() -> None:
-    pytest.importorskip("aiofastnet")
-    assert options.resolve_use_aiofastnet(None) is True
-    assert options.resolve_use_aiofastnet(True) is True
-    assert options.resolve_use_aiofastnet(False) is False
-
-
-def test_aiofastnet_that_is_not_installed_is_an_error_only_if_asked_for(
+async def test_aiofastnet_that_is_not_installed_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delitem(sys.modules, "aiofastnet", raising=False)
     monkeypatch.setattr(sys, "path", [])
     monkeypatch.setattr(sys, "path_importer_cache", {})
-    monkeypatch.setattr(options, "has_aiofastnet", options.has_aiofastnet.__wrapped__)
-    assert options.resolve_use_aiofastnet(None) is False
-    assert options.resolve_use_aiofastnet(False) is False
-    with pytest.raises(ValueError, match="aiofastnet"):
-        options.resolve_use_aiofastnet(True)
+    needed = r"pip install 'picows\[aiofastnet\]'"
+    with pytest.raises(ValueError, match=needed):
+        await ws_connect(WSListener, "ws://127.0.0.1:1/", use_aiofastnet=True)
+    with pytest.raises(ValueError, match=needed):
+        await ws_create_server(lambda _: WSListener(), "127.0.0.1", 0, use_aiofastnet=True)
 
 
 def test_auto_ping_that_is_off_is_fine_whatever_its_timeouts() -> None:

@@ -1,0 +1,167 @@
+"""TLS with contexts as users have them: callbacks, subclasses, cancelled handshakes, refusals."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import ssl
+import subprocess
+import sys
+import textwrap
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import stacks
+
+from picows import WSListener, WSMsgType, ws_connect
+from picows.testing.peers import raw_server
+from picows.testing.recorder import Recorder, serving
+
+TEXT = WSMsgType.TEXT
+
+# What makes a context, by the way's name. `server` and `client` are contexts, `seen` what happened.
+CONTEXTS = {
+    "key log in the environment": "",
+    "key log of a context": """
+        server.keylog_filename = "keys"
+        client.keylog_filename = "keys"
+    """,
+    "SNI callback": """
+        server.sni_callback = lambda ssl_object, name, context: seen.append(name)
+    """,
+    "message callback of the server": """
+        server._msg_callback = lambda *arguments: seen.append(arguments)
+    """,
+    "message callback of the client": """
+        client._msg_callback = lambda *arguments: seen.append(arguments)
+    """,
+}
+# A process of its own: with the transports that were used before, it died.
+PROGRAM = """
+import asyncio, os, ssl, sys
+from support import stacks
+from picows import WSMsgType, ws_connect
+from picows.testing.recorder import Recorder, serving
+
+class Echo(Recorder):
+    def on_ws_frame(self, transport, frame):
+        transport.send(frame.msg_type, frame.get_payload_as_bytes())
+
+async def main():
+    seen = []
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    stacks._authority().issue_cert("localhost").configure_cert(server)
+    client = ssl.create_default_context()
+    stacks._authority().configure_trust(client)
+{way}
+    async with serving(lambda _: Echo(), ssl=server) as port:
+        url = f"wss://localhost:{{port}}/"
+        transport, listener = await ws_connect(Recorder, url, ssl_context=client)
+        transport.send(WSMsgType.TEXT, "hi")
+        await listener.until_frames(1)
+        transport.disconnect()
+        await listener.until_disconnected()
+    assert seen or os.path.getsize("keys")
+
+stacks.run(sys.argv[1], main())
+"""
+
+
+@pytest.mark.parametrize("loop", stacks.LOOPS)
+@pytest.mark.parametrize("way", CONTEXTS)
+def test_contexts_that_call_python_or_write_keys(
+    loop: str, way: str, tmp_path: Path, root: Path
+) -> None:
+    program = PROGRAM.format(way=textwrap.indent(textwrap.dedent(CONTEXTS[way]), " " * 4))
+    environment = dict(os.environ, PYTHONPATH=f"{root}:{root / 'tests'}")
+    if way == "key log in the environment":
+        environment["SSLKEYLOGFILE"] = "keys"
+    command = [sys.executable, "-c", program, loop]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+class Delegating(ssl.SSLContext):
+    """A context that checks certificates itself, as truststore's does on other systems."""
+
+    def __new__(cls) -> Delegating:
+        return super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
+
+    def __init__(self) -> None:
+        self.names: list[Any] = []
+
+    def wrap_bio(self, *args: Any, **kwargs: Any) -> ssl.SSLObject:
+        self.names.append(kwargs.get("server_hostname"))
+        return stacks.client_tls().wrap_bio(*args, **kwargs)
+
+
+@pytest.mark.parametrize("loop", stacks.LOOPS)
+def test_a_context_with_a_wrap_bio_of_its_own_is_asked(loop: str) -> None:
+    async def main() -> None:
+        context = Delegating()  # which by itself would trust nobody
+        async with serving(lambda _: Recorder(), ssl=stacks.server_tls()) as port:
+            url = f"wss://localhost:{port}/"
+            transport, _ = await ws_connect(WSListener, url, ssl_context=context)
+            transport.disconnect()
+            await transport.wait_disconnected()
+        assert context.names == ["localhost"]
+
+    stacks.run(loop, main())
+
+
+@contextlib.asynccontextmanager
+async def silent_port() -> AsyncIterator[int]:
+    """Accepts, and says nothing to a ClientHello."""
+    async with raw_server() as server:
+        yield server.port
+
+
+def descriptors() -> dict[str, str]:
+    found = {}
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):  # that of the folder itself
+            found[name] = os.readlink(f"/proc/self/fd/{name}")
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("loop", stacks.LOOPS)
+def test_a_cancelled_tls_handshake_concerns_nobody_else(loop: str) -> None:
+    """The next connection got FileNotFoundError, for the descriptor of the cancelled one."""
+
+    async def main() -> None:
+        unseen: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, c: unseen.append(c))
+        async with (
+            raw_server() as silent,
+            serving(lambda _: Recorder(), ssl=stacks.server_tls()) as port,
+        ):
+            before = descriptors()
+            for _ in range(10):
+                connecting = asyncio.create_task(
+                    ws_connect(WSListener, f"wss://127.0.0.1:{silent.port}/")
+                )
+                peer = await silent.accept()
+                assert await peer.reader.readexactly(1) == b"\x16"  # the ClientHello begins
+                connecting.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await connecting
+                await exchanged(port)
+                await peer.reader.read()
+                await peer.close()
+            await asyncio.sleep(0)
+            assert len(descriptors()) <= len(before)
+        assert unseen == []
+
+    stacks.run(loop, main())
+
+
+async def exchanged(port: int) -> None:
+    """An innocent connection."""
+    options = {"ssl_context": stacks.client_tls()}
+    transport, listener = await ws_connect(Recorder, f"wss://localhost:{port}/", **options)
+    transport.disconnect()
+    await listener.until_disconnected()
