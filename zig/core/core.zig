@@ -50,5 +50,11 @@ pub const Close = close.Close;
 /// The bounded reader of an HTTP/1.1 head: `HeadReader`, `Head`, `Field`, `HeadFailure`, request and status lines.
 pub const http = @import("http/head.zig");
 
+/// Status codes: `reason`, `maySend`, `isInterim`, `mayHaveContent`, `hasContentLength`.
+pub const status = @import("http/status.zig");
+
+/// Writes the head of a request or of an answer: `Writer`.
+pub const write = @import("http/write.zig");
+
 /// The opening handshake: keys, checks of requests and responses, what may go on the wire.
 pub const handshake = @import("opening/handshake.zig");

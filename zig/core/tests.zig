@@ -15,6 +15,8 @@ test {
     _ = @import("frame/header_test.zig");
     _ = @import("http/head_fuzz.zig");
     _ = @import("http/head_test.zig");
+    _ = @import("http/status_test.zig");
+    _ = @import("http/write_test.zig");
     _ = @import("frame/keys_test.zig");
     _ = @import("frame/mask_test.zig");
     _ = @import("frame/opcode_test.zig");

@@ -167,7 +167,7 @@ pub fn parseStatusLine(line: []const u8) ?StatusLine {
 }
 
 /// RFC 9112 2.3: "HTTP/" DIGIT "." DIGIT, and the name is case-sensitive.
-fn isVersion(bytes: []const u8) bool {
+pub fn isVersion(bytes: []const u8) bool {
     return bytes.len == 8 and std.mem.startsWith(u8, bytes, "HTTP/") and
         std.ascii.isDigit(bytes[5]) and bytes[6] == '.' and std.ascii.isDigit(bytes[7]);
 }
