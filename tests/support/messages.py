@@ -13,6 +13,8 @@ from pathlib import Path
 
 #: Part of the command line, which says itself what to do.
 NOT_THE_LIBRARY = {"demo.py", "__main__.py"}
+#: The reason phrases of HTTP, which only go onto the wire.
+NOT_TEXT = {"status.zig"}
 #: Texts that are no messages.
 NOT_MESSAGES = [
     r"WSFrame\(.*",  # what repr() says
@@ -87,7 +89,7 @@ def messages(root: Path) -> dict[str, str]:
         sources += [
             path
             for path in sorted((root / "zig" / folder).rglob("*.zig"))
-            if not path.stem.endswith(("_test", "_fuzz", "_doc"))
+            if not path.stem.endswith(("_test", "_fuzz", "_doc")) and path.name not in NOT_TEXT
         ]
     for path in sources:
         texts = _python(path) if path.suffix == ".py" else _zig(path)
