@@ -12,7 +12,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from ._native import Endpoint, Protocol, WSAutoPingStrategy, WSListener, WSTransport
-from .dial import Dialer, Tls, WSSocketFactory
+from .dial import Dialer, WSSocketFactory
 from .exceptions import WSInvalidStatusError
 from .handshake import WSUpgradeRequest, WSUpgradeResponse, build_request
 from .header_text import WSHeadersLike, header_pairs
@@ -20,6 +20,7 @@ from .loops import network_of
 from .options import WSLoggerLike, check_aiofastnet, endpoint_arguments, resolve_logger
 from .redirect import Hop, is_redirect, next_hop, too_many_redirects
 from .tcp import begin, has_own_transport, is_connected
+from .tls import Tls
 from .url import parse_url
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ async def ws_connect(
         ws_listener_factory: returns the WSListener; called without arguments, or with a
             WSUpgradeRequest and a WSUpgradeResponse if it takes two.
         url: ws:// or wss://, with credentials for Basic authentication if need be.
-        ssl_context: for wss; None for `ssl.create_default_context()`.
+        ssl_context: for wss; None for one of `ssl.create_default_context()` that all connections of
+            the process share.
         disconnect_on_exception: whether an exception of `on_ws_frame` ends the connection.
         websocket_handshake_timeout: seconds for the upgrade, None for no limit. All that is needed
             to come to the upgrade (the name, `socket_factory`, TCP, the proxy, TLS) has as long
@@ -88,7 +90,7 @@ async def ws_connect(
             `Host` of `extra_headers`.
         proxy: URL of an http, https, socks4 or socks5 proxy, with credentials if need be; a name is
             resolved by the proxy, with socks4 here.
-        proxy_ssl_context: for an https proxy; None for `ssl.create_default_context()`.
+        proxy_ssl_context: for an https proxy; None as for `ssl_context`.
         read_buffer_init_size: kept for existing callers; connections share their receive memory.
         socket_factory: function or coroutine function that makes the socket for a WSParsedURL, the
             proxy's if there is one. The socket is connected or is not (then we do), belongs to the

@@ -7,29 +7,18 @@ import inspect
 import os
 import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from ssl import SSLContext, SSLSocket, create_default_context
+from dataclasses import dataclass
+from ssl import SSLSocket
 from typing import Any, TypeAlias, cast
 
 from ._native import Endpoint, Protocol
 from .tcp import CONNECT_OPTIONS, begin, connect_tcp, finish_tcp, is_connected, start_tcp
+from .tls import Tls
 from .url import WSParsedURL
 
 WSSocketFactory: TypeAlias = Callable[
     [WSParsedURL], socket.socket | Awaitable[socket.socket | None] | None
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """How TLS is spoken where a URL asks for it.
-
-    context: None for ssl.create_default_context().
-    options: of create_connection and start_tls: server_hostname and the ssl_... ones.
-    """
-
-    context: SSLContext | None
-    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +99,7 @@ class Dialer:
             options["sock"] = sock
         else:
             address = (url.host, url.port)
-        ssl = (tls.context or True) if url.is_secure else None
+        ssl = tls.client_context() if url.is_secure else None
         if ssl and (self.path is not None or sock is not None):
             # Nothing else says whose certificate it has to be.
             options.setdefault("server_hostname", url.host)
@@ -134,10 +123,9 @@ class Dialer:
         Returns the new transport. The protocol is the old transport's; it keeps its place.
         """
         start: Any = self._function("start_tls")
-        context = tls.context or create_default_context()
         options = {"server_hostname": url.host} | tls.options
         try:
-            secured = await start(transport, protocol, context, **options)
+            secured = await start(transport, protocol, tls.client_context(), **options)
         except TypeError as error:
             # CPython before 3.11.8 and 3.12.2 stumbles over a signature of its own when TLS inside
             # of TLS fails (gh-113214). Why it failed is what was raised before.

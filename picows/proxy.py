@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from ssl import SSLContext
 from typing import Final, cast
 
-from .dial import Dialer, Tls
+from .dial import Dialer
 from .exceptions import WSInvalidURL, WSProxyError
 from .handshake import basic_credentials
+from .tls import Tls
 from .url import WSParsedURL, parse_url
 
 _SCHEMES: Final = ("http", "https", "socks4", "socks5")

@@ -1,0 +1,61 @@
+"""How TLS is spoken, and the context of all who give none."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from dataclasses import dataclass, field
+from typing import Any
+
+_shared: tuple[Any, ssl.SSLContext] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """How TLS is spoken where a URL asks for it.
+
+    context: None for `default_context()`.
+    options: of create_connection and start_tls: server_hostname and the ssl_... ones.
+    """
+
+    context: ssl.SSLContext | None
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def client_context(self) -> ssl.SSLContext:
+        if self.context is not None:
+            return self.context
+        if self.options.get("server_hostname") == "":  # asyncio's way to say: whoever it is
+            context = ssl.create_default_context()
+            context.check_hostname = False
+            return context
+        return default_context()
+
+
+def default_context() -> ssl.SSLContext:
+    """What `ssl.create_default_context()` makes; one for the process, as it takes long to make.
+
+    Nobody may change it. It is made anew when the environment names other certificates or another
+    key log, and when the file of the certificates is another one. In a folder of certificates
+    OpenSSL looks by itself whenever it meets an authority that it does not know.
+    """
+    global _shared
+    origin = _origin()
+    shared = _shared
+    if shared is None or shared[0] != origin:
+        # Of threads that do this at the same time, the last one's stays.
+        shared = _shared = origin, ssl.create_default_context()
+    return shared[1]
+
+
+def _origin() -> tuple[Any, ...]:
+    """What a default context is made from, as far as it can change."""
+    paths = ssl.get_default_verify_paths()  # the environment's, as far as they exist
+    version = None
+    if paths.cafile is not None:
+        try:
+            status = os.stat(paths.cafile)
+        except OSError:
+            pass  # it is just being replaced
+        else:
+            version = status.st_mtime_ns, status.st_size, status.st_ino
+    return paths.cafile, version, paths.capath, os.environ.get("SSLKEYLOGFILE")
