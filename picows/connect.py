@@ -99,7 +99,7 @@ async def ws_connect(
             loops of asyncio and uvloop), else the event loop's; False for the event loop's; True
             for aiofastnet's, with the limits that docs/tls.md names.
         strict: refuse what RFC 6455 forbids but a frame-level user may want to see: reserved bits,
-            fragments out of order, TEXT that is not UTF-8.
+            fragments out of order, TEXT that is not UTF-8; and a 101 that announces a body.
         coalesce_sends: write what callbacks of one read send on their own connection with one
             call, after the last of them and before the event loop goes on. For many small sends:
             nothing waits for time, at most 64 KiB gather, and the order stays what it is. Before

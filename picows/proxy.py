@@ -18,7 +18,9 @@ from .url import WSParsedURL, parse_url
 
 _SCHEMES: Final = ("http", "https", "socks4", "socks5")
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})( .*)?")  # RFC 9112, 4
+# Interim answers (1xx) count, as they do before a server's answer: zig/core/answer.zig.
 _ANSWER_SIZE_MAX: Final = 16 * 1024
+_INTERIM_COUNT_MAX: Final = 16
 # python-socks takes None for a minute. The clock that counts is the one of `ws_connect`.
 _SECONDS_UNTIL_NEVER: Final = 365 * 24 * 3600
 
@@ -222,7 +224,7 @@ async def _open_http_tunnel(stream: ProxyStream, proxy: WSParsedURL, host: str, 
         request += f"Proxy-Authorization: {credentials}\r\n"
     await stream.write(f"{request}\r\n".encode("ascii"))
 
-    while True:
+    for _ in range(_INTERIM_COUNT_MAX + 1):
         head = await stream.read_http_head()
         line = head.partition(b"\r\n")[0]
         found = _STATUS_LINE.fullmatch(line)
@@ -230,7 +232,9 @@ async def _open_http_tunnel(stream: ProxyStream, proxy: WSParsedURL, host: str, 
             raise _not_http(line)
         status = int(found[1])
         if status >= 200 or status == 101:
-            break  # else an interim response (RFC 9110, 15.2)
+            break  # else an interim answer (RFC 9110, 15.2)
+    else:
+        raise WSProxyError("the proxy's answer is too long")
     if not 200 <= status < 300:
         raise WSProxyError(f"the HTTP proxy refused: {_shown(line)}", status)
 

@@ -150,9 +150,47 @@ def test_client(lib):
         (wire.response(wire.HANDSHAKE_KEY, line="HTTP/1.1 200 OK"), b"not HTTP/1.1 101"),
     ):
         head, failure = read_head(lib, response)[1], c_int32()
-        result = lib.picows_response_check(byref(head), key.value, 24, byref(failure))
+        result = lib.picows_response_check(byref(head), key.value, 24, 0, byref(failure))
         assert result == (FAILURE if wanted else OK)
         assert (wanted or b"no failure") in lib.picows_failure_message(failure)
+
+
+def test_client_skips_interim_answers(lib):
+    interim = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n"
+    answer = interim * 3 + wire.response(wire.HANDSHAKE_KEY)
+    behind = answer + b"frames"
+    for sizes in (range(len(behind)), [len(behind)]):
+        reader, head = codec.ResponseReader(), codec.Head()
+        for size in sizes:
+            result = lib.picows_response_read(byref(reader), behind, size, byref(head))
+            assert result == (NEED_MORE if size < len(answer) else OK)
+            if result == OK:
+                break
+        line = ctypes.string_at(head.start_line, head.start_line_size)
+        assert line == b"HTTP/1.1 101 Switching Protocols"
+        assert head.size == len(answer)
+        assert not lib.picows_head_find(byref(head), b"Link")
+
+    reader, many = codec.ResponseReader(), interim * 17
+    assert lib.picows_response_read(byref(reader), many, len(many), byref(head)) == FAILURE
+    assert b"16 interim answers" in lib.picows_failure_message(head.failure)
+    assert lib.picows_failure_http_status(head.failure) == 0
+
+
+def test_a_reader_of_answers_that_points_elsewhere_is_refused(lib):
+    for state in ((0, 11, 0), (11, 0, 0), (5, 6, 0), (2**64 - 1, 1, 0), (0, 2**32 - 1, 0)):
+        reader, head = codec.ResponseReader(*state), codec.Head()
+        result = lib.picows_response_read(byref(reader), b"x" * 10, 10, byref(head))
+        assert result == BAD_ARGUMENT
+
+
+def test_strict_refuses_an_answer_that_announces_a_body(lib):
+    response = wire.response(wire.HANDSHAKE_KEY, more="Content-Length: 5\r\n")
+    head, failure = read_head(lib, response)[1], c_int32()
+    check = (byref(head), wire.HANDSHAKE_KEY.encode(), 24)
+    assert lib.picows_response_check(*check, 0, byref(failure)) == OK
+    assert lib.picows_response_check(*check, 1, byref(failure)) == FAILURE
+    assert lib.picows_failure_message(failure) == b"the answer announces a body"
 
 
 def test_accept_key(lib):

@@ -47,6 +47,7 @@ HTTP_GARBAGE = {
     "a redirect": b"HTTP/1.1 302 Found\r\nLocation: http://other/\r\n\r\n",
     "an endless head": b"HTTP/1.1 200 OK\r\nX: " + b"x" * 20_000,
     "endless interim answers": b"HTTP/1.1 100 Continue\r\n\r\n" * 1000,
+    "17 interim answers": b"HTTP/1.1 100 Continue\r\n\r\n" * 17 + TUNNEL,
     "an answer of the server's": TUNNEL + b"HTTP/1.1 101 Switching Protocols\r\n",
     "a body": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
 }

@@ -87,6 +87,7 @@ enum {
     PICOWS_FAILURE_HEAD_OBS_FOLD = 105,
     PICOWS_FAILURE_HEAD_BAD_FIELD_NAME = 106,
     PICOWS_FAILURE_HEAD_BAD_FIELD_VALUE = 107,
+    PICOWS_FAILURE_HEAD_TOO_MANY_INTERIM = 108,
 
     /* requests: RFC 6455 4.2.1. From PICOWS_FAILURE_REQUEST_UPGRADE on the request is a good GET of
      * HTTP/1.1, but none for a WebSocket. */
@@ -158,6 +159,7 @@ enum {
 #define PICOWS_CLOSE_REASON_SIZE_MAX 123    /* of the reason in a CLOSE */
 #define PICOWS_HEAD_SIZE_MAX 16384 /* of a request or an answer, up to the blank line */
 #define PICOWS_FIELD_COUNT_MAX 128 /* fields of a request or an answer */
+#define PICOWS_INTERIM_COUNT_MAX 16 /* interim answers in front of an answer */
 #define PICOWS_NONCE_SIZE 16  /* of picows_key_encode */
 #define PICOWS_KEY_SIZE 25    /* 24 characters and a NUL */
 #define PICOWS_ACCEPT_SIZE 29 /* 28 characters and a NUL */
@@ -416,10 +418,26 @@ typedef struct picows_request_options {
 PICOWS_API picows_result picows_request_write(const picows_request_options *options,
                                               uint8_t *buffer, size_t buffer_size, size_t *size);
 
+/* How far an answer has been looked at. Begins as zeros, for every answer. */
+typedef struct picows_response_reader {
+    size_t scanned;
+    uint32_t start; /* of the head in `bytes` */
+    uint32_t interim_count;
+} picows_response_reader;
+
+/* Client: reads an answer as picows_head_read does, behind the interim ones (1xx except 101) that may come
+ * first: at most PICOWS_INTERIM_COUNT_MAX, and PICOWS_HEAD_SIZE_MAX bytes together with the answer's head.
+ * `head->size` counts them: it says where the frames begin. */
+PICOWS_API picows_result picows_response_read(picows_response_reader *reader,
+                                              const uint8_t *bytes, size_t bytes_size,
+                                              picows_head *head);
+
 /* Client: does this answer accept the request that had this key? PICOWS_FAILURE: `*failure` says why not.
- * Extensions and subprotocols in the answer are left to the caller, who knows what was asked for. */
+ * With `strict` an answer that announces a body, which a 101 never has, is refused. Extensions and
+ * subprotocols in the answer are left to the caller, who knows what was asked for. */
 PICOWS_API picows_result picows_response_check(const picows_head *head, const char *key,
-                                               size_t key_size, picows_failure *failure);
+                                               size_t key_size, int strict,
+                                               picows_failure *failure);
 
 #ifdef __cplusplus
 }

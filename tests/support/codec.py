@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 import ctypes
-from ctypes import POINTER, Structure, c_int, c_int32, c_size_t, c_uint8, c_uint16, c_uint64
+from ctypes import (
+    POINTER,
+    Structure,
+    c_int,
+    c_int32,
+    c_size_t,
+    c_uint8,
+    c_uint16,
+    c_uint32,
+    c_uint64,
+)
 from pathlib import Path
 
 OK, NEED_MORE, FAILURE, BAD_ARGUMENT, NO_ROOM = 0, 1, 2, -1, -2
@@ -96,6 +106,10 @@ class Head(Structure):
     ]
 
 
+class ResponseReader(Structure):
+    _fields_ = [("scanned", c_size_t), ("start", c_uint32), ("interim_count", c_uint32)]
+
+
 class Request(Structure):
     _fields_ = [
         ("target", ctypes.c_void_p),
@@ -142,7 +156,8 @@ def load(path: Path) -> ctypes.CDLL:
         "head_has_token": [p, p, p],
         "request_check": [p, p],
         "request_write": [p, p, size, p],
-        "response_check": [p, p, size, p],
+        "response_read": [p, p, size, p],
+        "response_check": [p, p, size, c_int, p],
         "response_write": [p, p, size, p, size, p],
         "refusal_write": [c_int32, p, size, p],
         "failure_message": [c_int32],

@@ -30,6 +30,7 @@ pub const Failure = enum(i32) {
     head_obs_fold = 105,
     head_bad_field_name = 106,
     head_bad_field_value = 107,
+    head_too_many_interim = 108,
 
     /// Of this library, not of the core, which says no more than that it is none.
     request_line = 200,
@@ -92,6 +93,7 @@ pub fn closeCode(number: i32) callconv(.c) u16 {
 pub fn status(number: i32) callconv(.c) u16 {
     if (number == @backingInt(Failure.request_line)) return 400;
     inline for (comptime std.enums.values(core.http.HeadFailure)) |failure| {
+        if (comptime failure == .too_many_interim) continue; // no request has them
         if (number == comptime Failure.of(failure)) return 400;
     }
     inline for (comptime std.enums.values(core.handshake.RequestFailure)) |failure| {

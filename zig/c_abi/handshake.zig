@@ -43,6 +43,28 @@ pub fn headRead(reader: ?*types.HeadReader, bytes: ?[*]const u8, size: usize, he
     var fields: [core.http.field_count_max]core.http.Field = undefined;
     const result = core_reader.next(in, &fields);
     state.scanned = core_reader.scanned;
+    return give(result, out);
+}
+
+pub fn responseRead(reader: ?*types.ResponseReader, bytes: ?[*]const u8, size: usize, head: ?*types.Head) callconv(.c) Result {
+    const out = head orelse return .bad_argument;
+    clear(out);
+    const state = reader orelse return .bad_argument;
+    const in = slice(bytes, size) orelse return .bad_argument;
+    if (state.start > core.http.head_size_max or in.len < state.start) return .bad_argument;
+    if (in.len - state.start < state.scanned) return .bad_argument;
+    var core_reader: core.answer.AnswerReader = .{
+        .reader = .{ .scanned = state.scanned },
+        .start = state.start,
+        .interim_count = state.interim_count,
+    };
+    var fields: [core.http.field_count_max]core.http.Field = undefined;
+    const result = core_reader.next(in, &fields);
+    state.* = .{ .scanned = core_reader.reader.scanned, .start = core_reader.start, .interim_count = core_reader.interim_count };
+    return give(result, out);
+}
+
+fn give(result: core.http.HeadReader.Result, out: *types.Head) Result {
     switch (result) {
         .need_more => return .need_more,
         .failure => |failure| {
@@ -139,6 +161,7 @@ pub fn responseCheck(
     head: ?*const types.Head,
     key: ?[*]const u8,
     key_size: usize,
+    strict: c_int,
     failure: ?*i32,
 ) callconv(.c) Result {
     const out = failure orelse return .bad_argument;
@@ -146,7 +169,7 @@ pub fn responseCheck(
     var fields: [core.http.field_count_max]core.http.Field = undefined;
     const in = inside(head, &fields) orelse return .bad_argument;
     const sent = slice(key, key_size) orelse return .bad_argument;
-    const found = core.handshake.checkResponse(in, &core.handshake.acceptKey(sent)) orelse return .ok;
+    const found = core.handshake.checkResponse(in, &core.handshake.acceptKey(sent), strict != 0) orelse return .ok;
     out.* = failures.Failure.of(found);
     return .failure;
 }

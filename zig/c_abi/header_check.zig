@@ -71,6 +71,7 @@ fn cType(comptime T: type) []const u8 {
     return switch (T) {
         u8 => "uint8_t",
         u16 => "uint16_t",
+        u32 => "uint32_t",
         i32 => "int32_t",
         u64 => "uint64_t",
         usize => "size_t",

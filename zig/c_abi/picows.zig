@@ -41,6 +41,7 @@ pub const functions = struct {
     pub const picows_head_has_token = handshake.headHasToken;
     pub const picows_request_check = handshake.requestCheck;
     pub const picows_request_write = handshake.requestWrite;
+    pub const picows_response_read = handshake.responseRead;
     pub const picows_response_check = handshake.responseCheck;
     pub const picows_response_write = handshake.responseWrite;
     pub const picows_refusal_write = handshake.refusalWrite;
@@ -59,6 +60,7 @@ pub const structs = .{
     .picows_head_reader = types.HeadReader,
     .picows_head = types.Head,
     .picows_request = types.Request,
+    .picows_response_reader = types.ResponseReader,
     .picows_request_options = types.RequestOptions,
 };
 

@@ -35,6 +35,7 @@ pub const constants = .{
     .PICOWS_CLOSE_REASON_SIZE_MAX = core.close.reason_size_max,
     .PICOWS_HEAD_SIZE_MAX = core.http.head_size_max,
     .PICOWS_FIELD_COUNT_MAX = core.http.field_count_max,
+    .PICOWS_INTERIM_COUNT_MAX = core.http.interim_count_max,
     .PICOWS_NONCE_SIZE = nonce_size,
     .PICOWS_KEY_SIZE = key_size,
     .PICOWS_ACCEPT_SIZE = accept_size,
@@ -91,6 +92,8 @@ pub const Field = extern struct {
 };
 
 pub const HeadReader = extern struct { scanned: usize };
+
+pub const ResponseReader = extern struct { scanned: usize, start: u32, interim_count: u32 };
 
 pub const Head = extern struct {
     start_line: ?[*]const u8,

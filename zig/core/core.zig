@@ -56,5 +56,8 @@ pub const status = @import("http/status.zig");
 /// Writes the head of a request or of an answer: `Writer`.
 pub const write = @import("http/write.zig");
 
+/// The answer to a request, behind its interim ones: `AnswerReader`.
+pub const answer = @import("http/answer.zig");
+
 /// The opening handshake: keys, checks of requests and responses, what may go on the wire.
 pub const handshake = @import("opening/handshake.zig");

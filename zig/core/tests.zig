@@ -13,6 +13,7 @@ test {
     _ = @import("opening/handshake_test.zig");
     _ = @import("frame/header_fuzz.zig");
     _ = @import("frame/header_test.zig");
+    _ = @import("http/answer_test.zig");
     _ = @import("http/head_fuzz.zig");
     _ = @import("http/head_test.zig");
     _ = @import("http/status_test.zig");

@@ -1,5 +1,6 @@
 //! Protocol: the asyncio.BufferedProtocol of a connection. Callbacks of the event loop, and nothing else.
 
+const core = @import("core");
 const asyncio = @import("asyncio.zig");
 const c = @import("capi.zig");
 const o = @import("object.zig");
@@ -36,8 +37,8 @@ pub const Protocol = extern struct {
     upgraded: ?*Object,
     /// Among the connections whose handshake is not done.
     place: pending.Place,
-    /// How far the head of the handshake was searched for its end.
-    scanned: usize,
+    /// How far the head of the handshake was read; a server's is not behind interim ones.
+    reader: core.answer.AnswerReader,
 
     /// Ends a client's wait for the handshake with an exception (borrowed) or, with null, well.
     pub fn settle(self: *Protocol, exception: ?*Object) Error!void {

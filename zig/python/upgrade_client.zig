@@ -48,16 +48,13 @@ fn readAnswer(protocol: *Protocol, transport: *WSTransport, bytes: []const u8, a
     const state = transport.state;
     const imports = &state.imports;
     var fields: [core.http.field_count_max]core.http.Field = undefined;
-    var reader: core.http.HeadReader = .{ .scanned = protocol.scanned };
+    const reader = &protocol.reader;
     const head = switch (reader.next(bytes, &fields)) {
         .head => |head| head,
-        .need_more => {
-            protocol.scanned = reader.scanned;
-            return null;
-        },
-        .failure => |failure| return raiseAnswer(imports.WSInvalidMessageError, failure.message(), bytes, "", null),
+        .need_more => return null,
+        .failure => |failure| return raiseAnswer(imports.WSInvalidMessageError, failure.message(), bytes[reader.start..], "", null),
     };
-    const raw_head = bytes[0 .. head.size - 4];
+    const raw_head = bytes[reader.start .. head.size - 4];
     const body = bytes[head.size..];
     const line = core.http.parseStatusLine(head.start_line) orelse {
         return raiseAnswer(imports.WSInvalidMessageError, "the answer does not start with an HTTP/1.1 status line", raw_head, body, null);
@@ -67,11 +64,12 @@ fn readAnswer(protocol: *Protocol, transport: *WSTransport, bytes: []const u8, a
     }
     if (line.status != 101 and !at_end and isBodyMissing(line.status, head, body.len)) return null;
 
-    const response = if (line.status == 101) try makeSwitching(state, bytes[0..head.size]) else try makeResponse(state, line, head, body);
+    const response = if (line.status == 101) try makeSwitching(state, bytes[reader.start..head.size]) else try makeResponse(state, line, head, body);
     defer o.decref(response);
     if (line.status != 101) return raiseStatus(imports.WSInvalidStatusError, line.status, raw_head, body, response);
-    const expected = core.handshake.acceptKey(try o.bytesData(transport.connection().endpoint.key));
-    if (core.handshake.checkResponse(head, &expected)) |failure| return raiseHeader(state, failure, head, raw_head, body, response);
+    const endpoint = transport.connection().endpoint;
+    const expected = core.handshake.acceptKey(try o.bytesData(endpoint.key));
+    if (core.handshake.checkResponse(head, &expected, endpoint.strict != 0)) |failure| return raiseHeader(state, failure, head, raw_head, body, response);
     o.replace(&transport.response, response);
     try openClient(protocol, transport, response);
     return head.size;
@@ -80,7 +78,7 @@ fn readAnswer(protocol: *Protocol, transport: *WSTransport, bytes: []const u8, a
 /// Whether more of the body of a refusal is worth waiting for. Without a Content-Length it ends with the connection
 /// (RFC 9112 6.3); for the end of one in chunks nobody waits.
 fn isBodyMissing(status: u16, head: core.http.Head, size: usize) bool {
-    if (status < 200 or status == 204) return false;
+    if (status == 204) return false;
     // A redirect is followed at once; nobody reads what it says.
     if (status >= 300 and status < 400) return false;
     if (size >= refusal_body_size_max or head.count("Transfer-Encoding") > 0) return false;
@@ -171,7 +169,7 @@ pub fn ended(protocol: *Protocol, transport: *WSTransport) Error!void {
     const connection = transport.connection();
     if (transport.is_client_side == 0 or connection.is_input_ended) return;
     if (connection.input.tail.len == 0) return;
-    protocol.scanned = 0;
+    protocol.reader = .{};
     _ = readAnswer(protocol, transport, connection.input.tail, true) catch return failClient(protocol, transport);
 }
 

@@ -18,11 +18,9 @@ const Error = o.Error;
 
 pub fn received(protocol: *Protocol, transport: *WSTransport, bytes: []const u8) Error!?usize {
     var fields: [core.http.field_count_max]core.http.Field = undefined;
-    var reader: core.http.HeadReader = .{ .scanned = protocol.scanned };
-    const head = switch (reader.next(bytes, &fields)) {
+    const head = switch (protocol.reader.reader.next(bytes, &fields)) {
         .head => |head| head,
         .need_more => {
-            protocol.scanned = reader.scanned;
             try transport.connection().input.keepTail(bytes);
             return null;
         },

@@ -5,6 +5,8 @@ const std = @import("std");
 /// All limits include their last value: a head of exactly this size with exactly this many fields is fine.
 pub const head_size_max = 16 * 1024;
 pub const field_count_max = 128;
+/// In front of an answer. A server that works on one says 102 every few seconds, and one 103 is usual.
+pub const interim_count_max = 16;
 
 pub const Field = struct {
     name: []const u8,
@@ -57,6 +59,8 @@ pub const HeadFailure = enum {
     obs_fold,
     bad_field_name,
     bad_field_value,
+    /// Of an answer: answer.zig.
+    too_many_interim,
 
     pub fn message(self: HeadFailure) [:0]const u8 {
         return switch (self) {
@@ -67,12 +71,13 @@ pub const HeadFailure = enum {
             .obs_fold => "a header field is folded over several lines",
             .bad_field_name => "the name of a header field is empty or has characters that are not allowed there",
             .bad_field_value => "the value of a header field has control characters",
+            .too_many_interim => std.fmt.comptimePrint("more than {d} interim answers (1xx) come before the answer", .{interim_count_max}),
         };
     }
 };
 
 /// Reads one head from bytes that arrive in pieces.
-pub const HeadReader = struct {
+pub const HeadReader = extern struct {
     /// Every LF below this ends a line in CR LF, and none of them ends the head. The scan goes on here, so that a peer
     /// who sends single bytes costs no more than one who does not.
     scanned: usize = 0,

@@ -66,7 +66,7 @@ pub fn checkHttp(request: http.RequestLine, head: http.Head) ?RequestFailure {
     if (!std.mem.eql(u8, request.method, "GET")) return .method;
     // RFC 9112 3.2: no Host, or more than one, must be answered with 400.
     if (head.count("Host") != 1) return .host;
-    if (hasBody(head)) return .has_body;
+    if (announcesBody(head)) return .has_body;
     return null;
 }
 
@@ -97,7 +97,7 @@ pub const ResponseFailure = enum {
             .upgrade => "the Upgrade header is not websocket",
             .connection => "the Connection header does not have the token Upgrade",
             .accept => "Sec-WebSocket-Accept does not belong to the key that was sent",
-            .has_body => "the answer has a body",
+            .has_body => "the answer announces a body",
         };
     }
 
@@ -113,8 +113,9 @@ pub const ResponseFailure = enum {
 };
 
 /// RFC 6455 4.1, items 1 to 4 of what the client checks. `accept` is acceptKey() of the key that was sent. Items 5 and
-/// 6, extensions and subprotocols that were not asked for, need to know what was.
-pub fn checkResponse(head: http.Head, accept: *const [accept_size]u8) ?ResponseFailure {
+/// 6, extensions and subprotocols that were not asked for, need to know what was. A 101 has no body whatever its fields
+/// say, RFC 9112 6.3; `strict` refuses one that says so, as no server may (RFC 9110 8.6, RFC 9112 6.1).
+pub fn checkResponse(head: http.Head, accept: *const [accept_size]u8, strict: bool) ?ResponseFailure {
     const line = http.parseStatusLine(head.start_line) orelse return .status;
     if (line.status != 101 or !std.mem.eql(u8, line.version, "HTTP/1.1")) return .status;
     // Unlike in a request, this is no list of offers: it names the one protocol that follows.
@@ -124,7 +125,7 @@ pub fn checkResponse(head: http.Head, accept: *const [accept_size]u8) ?ResponseF
     // RFC 6455 11.3.3: at most once.
     const received = findOnly(head, "Sec-WebSocket-Accept") orelse return .accept;
     if (!std.mem.eql(u8, received, accept)) return .accept;
-    if (hasBody(head)) return .has_body;
+    if (strict and announcesBody(head)) return .has_body;
     return null;
 }
 
@@ -140,8 +141,8 @@ pub fn responseSwitching(accept: *const [accept_size]u8, buffer: *[256]u8) []con
     return buffer[0..size];
 }
 
-/// RFC 9112 6.3: these two announce a body. Content-Length may say, once, that there is none.
-fn hasBody(head: http.Head) bool {
+/// RFC 9112 6.3: these two do. Content-Length may say, once, that there is none.
+fn announcesBody(head: http.Head) bool {
     if (head.count("Transfer-Encoding") != 0) return true;
     return switch (head.count("Content-Length")) {
         0 => false,

@@ -163,7 +163,10 @@ fn expectResponse(expected: ?ResponseFailure, comptime line: []const u8, comptim
     const at = comptime std.mem.find(u8, good_response, line).?;
     const changed = good_response[0..at] ++ replacement ++ good_response[at + line.len ..];
     var parsed: Parsed = .{};
-    try expectEqual(expected, handshake.checkResponse(parsed.read(changed), sample_accept));
+    const head = parsed.read(changed);
+    try expectEqual(expected, handshake.checkResponse(head, sample_accept, true));
+    // RFC 9112 6.3: whatever it says, a 101 has no body.
+    try expectEqual(if (expected == .has_body) null else expected, handshake.checkResponse(head, sample_accept, false));
 }
 
 test "responses" {
@@ -214,5 +217,5 @@ test "our answer is one that we accept" {
     try expectEqualStrings(good_response, bytes);
     const head = parsed.read(bytes);
     try expectEqual(bytes.len, head.size);
-    try expectEqual(null, handshake.checkResponse(head, sample_accept));
+    try expectEqual(null, handshake.checkResponse(head, sample_accept, true));
 }
