@@ -36,6 +36,9 @@ pub const utf8 = @import("text/utf8.zig");
 /// How a peer can break the protocol, with close code and text for each.
 pub const Failure = @import("frame/failure.zig").Failure;
 
+/// Which ping of ours an answer is for: `Pings`, `Ping`, `Who`.
+pub const pings = @import("session/pings.zig");
+
 // Sending.
 /// Frames into bytes: `headerInFront`, `copy`, `frameSize`, `Message`.
 pub const writer = @import("frame/writer.zig");

@@ -24,6 +24,7 @@ test {
     _ = @import("session/parser_fuzz.zig");
     _ = @import("session/parser_strict_test.zig");
     _ = @import("session/parser_test.zig");
+    _ = @import("session/pings_test.zig");
     _ = @import("text/utf8_fuzz.zig");
     _ = @import("text/utf8_test.zig");
     _ = @import("testing/wire_test.zig");
