@@ -55,7 +55,7 @@ PLATFORM_TAGS = {
     ("windows", "x86_64"): "win_amd64",
     ("windows", "aarch64"): "win_arm64",
 }
-# The free-threaded versions whose object head is known, zig/abi/free_threaded.zig.
+# The free-threaded versions whose object head is known, zig/cpython/abi/free_threaded.zig.
 FREE_THREADED = ["313", "314"]
 FREE_THREADED_HOST = sysconfig.get_config_var("Py_GIL_DISABLED") == 1
 
@@ -138,7 +138,8 @@ def cache_args() -> list[str]:
 
 def python_names() -> list[str]:
     """The names that the extension imports from CPython."""
-    sources = "".join(path.read_text() for path in (ROOT / "zig/python").rglob("*.zig"))
+    folders = (ROOT / "zig/cpython", ROOT / "zig/binding")
+    sources = "".join(path.read_text() for folder in folders for path in folder.rglob("*.zig"))
     names = re.findall(r"\bextern fn (\w+)", sources)
     names += re.findall(r'@extern\(.*\.name = "(\w+)",', sources)
     # Classes of exceptions are asked for by name: exception("ValueError"), raise("ValueError", ...

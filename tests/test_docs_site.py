@@ -14,7 +14,7 @@ import pytest
 import picows
 
 #: Where a file named on a page without its folder is.
-FOLDERS = ("zig/core", "zig/python", "picows", "tests", "docs")
+FOLDERS = ("zig/core", "zig/binding", "zig/net", "zig/cpython", "picows", "tests", "docs")
 #: Public for native code only.
 NATIVE = {"WSFrame.payload_ptr", "WSTransport.send_reuse_external_buffer"}
 
@@ -110,7 +110,7 @@ def test_every_page_is_in_the_contents(site: Path, root: Path) -> None:
 
 
 def named(page: Path) -> list[tuple[str, str]]:
-    return re.findall(r"`([\w.]+)::([^`]+)`", page.read_text())
+    return re.findall(r"`([\w./]+)::([^`]+)`", page.read_text())
 
 
 def defines(path: Path, name: str) -> bool:

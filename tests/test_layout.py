@@ -72,7 +72,7 @@ def test_only_the_binding_knows_python(root):
 
 
 def test_only_capi_declares_python_symbols(root):
-    for path in (root / "zig/python").rglob("*.zig"):
+    for path in (root / "zig").rglob("*.zig"):
         if path.name != "capi.zig":
             found = re.search(r"\bextern (fn|var) _?Py\w+", code(path))
             assert found is None, f"{path.name}: {found[0]}"

@@ -1,8 +1,8 @@
 """The messages of the library that a user can meet, as its source has them.
 
-Every text of more than one word in zig/core, zig/python and picows/*.py counts, unless it is a
-docstring or one of NOT_MESSAGES: so a new message is found wherever it is written. What is filled
-in when it is raised or logged is an ellipsis.
+Every text of more than one word in zig/core, zig/cpython, zig/binding and picows/*.py counts,
+unless it is a docstring or one of NOT_MESSAGES: so a new message is found wherever it is written.
+What is filled in when it is raised or logged is an ellipsis.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def messages(root: Path) -> dict[str, str]:
     """Each message, and the file that it was found in."""
     found: dict[str, str] = {}
     sources = [p for p in sorted((root / "picows").glob("*.py")) if p.name not in NOT_THE_LIBRARY]
-    for folder in ("core", "python"):
+    for folder in ("core", "cpython", "binding"):
         sources += [
             path
             for path in sorted((root / "zig" / folder).rglob("*.zig"))

@@ -1,0 +1,216 @@
+//! ws_broadcast: one frame to many connections. It is built once, what a socket does not take at once is queued without
+//! another copy for each, and a peer that does not read costs a bounded amount of memory and nobody else's time.
+
+const core = @import("core");
+const args = @import("cpython").args;
+const c = @import("cpython").capi;
+const o = @import("cpython").object;
+const clock = @import("../eventloop/clock.zig");
+const errors = @import("cpython").errors;
+const frame_flags = @import("../frame/flags.zig");
+const gather = @import("gather.zig");
+const send = @import("send.zig");
+const socket = @import("net").socket;
+const Chunk = @import("../memory/chunk.zig").Chunk;
+const State = @import("../state/state.zig").State;
+const WSTransport = @import("../transport/transport.zig").WSTransport;
+const Object = o.Object;
+const Error = o.Error;
+
+/// What becomes of a connection that has no room for the frame.
+const Policy = enum { skip, disconnect };
+
+/// How many bytes may wait in a connection, if nothing else is said.
+const queued_max_default = 1024 * 1024;
+
+const signature: args.Signature = .{
+    .method = "ws_broadcast",
+    .names = &.{ "transports", "msg_type", "message", "fin", "rsv1", "rsv2", "rsv3", "max_queued", "when_full" },
+    .required = 3,
+    .keyword_only = 2,
+};
+
+fn call(module: *Object, given: [*]const *Object, count: c.Py_ssize_t, keywords: ?*Object) callconv(.c) ?*Object {
+    return o.toC(read(State.of(module), given, count, keywords));
+}
+
+/// Reads the arguments. All that may run other code comes before the transports are looked at.
+fn read(state: *State, given: [*]const *Object, count: c.Py_ssize_t, keywords: ?*Object) Error!*Object {
+    const values = try args.parse(signature, given, count, keywords);
+    const flags = try frame_flags.read(values[3..7]);
+    const queued_max = try readLimit(values[7]);
+    const policy = try readPolicy(values[8]);
+    const msg_type = try args.integer(values[1].?);
+    var message = try args.Message.read(values[2]);
+    defer message.release();
+    const opcode = try send.dataOpcode(msg_type, message.data.len, flags);
+    if (policy == .skip and (!flags.fin or opcode == .continuation)) {
+        return errors.raise("ValueError", "a fragment cannot be skipped: the rest of its message would make no sense; " ++
+            "pass when_full='disconnect', or the message as one frame");
+    }
+    // References of our own: code that runs while it is sent may change the caller's collection.
+    const transports = try o.check(c.PySequence_Tuple(values[0].?));
+    defer o.decref(transports);
+    try checkAll(state, transports);
+    const first = member(transports, 0) orelse return o.incref(state.imports.everything_sent);
+
+    const loop = first.connection().endpoint.loop_state;
+    const size = core.writer.frameSize(message.data.len, false);
+    const chunk = try loop.takeOutput(size);
+    defer loop.keepOutput(chunk);
+    _ = core.writer.copy(chunk.data[0..size], opcode, flags, message.data, null, state.mask);
+    var broadcast: Broadcast = .{
+        .chunk = chunk,
+        .size = size,
+        .payload = chunk.data[size - message.data.len .. size],
+        .opcode = opcode,
+        .flags = flags,
+        .queued_max = queued_max,
+        .policy = policy,
+        .now = clock.now(state),
+    };
+    defer broadcast.deinit();
+    var index: usize = 0;
+    while (member(transports, index)) |transport| : (index += 1) {
+        broadcast.deliver(transport) catch broadcast.note(transport);
+    }
+    return broadcast.result(state);
+}
+
+fn readLimit(value: ?*Object) Error!usize {
+    const object = value orelse return queued_max_default;
+    // Without an exception to raise, what is too large becomes the largest there is.
+    const size = c.PyNumber_AsSsize_t(object, null);
+    if (size == -1 and c.PyErr_Occurred() != null) return error.Python;
+    if (size < 0) return errors.raise("ValueError", "max_queued is a number of bytes and not negative");
+    return @intCast(size);
+}
+
+fn readPolicy(value: ?*Object) Error!Policy {
+    const object = value orelse return .skip;
+    if (c.PyType_GetFlags(object.ob_type) & c.Py_TPFLAGS_UNICODE_SUBCLASS != 0) {
+        inline for (.{ Policy.skip, Policy.disconnect }) |policy| {
+            if (c.PyUnicode_CompareWithASCIIString(object, @tagName(policy)) == 0) return policy;
+        }
+    }
+    return errors.raiseFormat("ValueError", "when_full is 'skip' or 'disconnect', not %R", .{object});
+}
+
+fn checkAll(state: *State, transports: *Object) Error!void {
+    const thread = c.PyThread_get_thread_ident();
+    const count: usize = @intCast(c.PyTuple_Size(transports));
+    for (0..count) |index| {
+        const object = c.PyTuple_GetItem(transports, @intCast(index)).?;
+        if (!o.isInstance(object, state.types.WSTransport)) {
+            return errors.raiseFormat("TypeError", "ws_broadcast() sends to WSTransport objects, not to %R", .{object});
+        }
+        const transport: *WSTransport = @ptrCast(object);
+        if (transport.connection().thread != thread) {
+            return errors.raise("RuntimeError", "ws_broadcast() was called from another thread than that of a connection; " ++
+                "call it in each event loop, with the loop's own connections, through loop.call_soon_threadsafe()");
+        }
+    }
+}
+
+/// A transport out of a tuple that was checked (borrowed), null behind the last.
+fn member(transports: *Object, index: usize) ?*WSTransport {
+    if (index >= @as(usize, @intCast(c.PyTuple_Size(transports)))) return null;
+    return @ptrCast(c.PyTuple_GetItem(transports, @intCast(index)).?);
+}
+
+const Broadcast = struct {
+    /// The frame as a server sends it.
+    chunk: *Chunk,
+    size: usize,
+    /// The message in it, for clients: each masks with a key of its own (RFC 6455 5.3).
+    payload: []const u8,
+    opcode: core.Opcode,
+    flags: core.Flags,
+    queued_max: usize,
+    policy: Policy,
+    now: f64,
+    /// The whole frame for those whose sockets took nothing of it, made when first wanted.
+    whole: ?*Object = null,
+    /// Lists for the result, made when first wanted.
+    queued: ?*Object = null,
+    full: ?*Object = null,
+    /// The first exception.
+    failure: ?*Object = null,
+
+    fn deinit(self: *Broadcast) void {
+        o.clear(&self.whole);
+        o.clear(&self.queued);
+        o.clear(&self.full);
+        o.clear(&self.failure);
+    }
+
+    fn deliver(self: *Broadcast, transport: *WSTransport) Error!void {
+        if (send.isOver(transport)) return;
+        // How much waits, before and after, is a matter of what the sockets take.
+        try gather.flush(transport);
+        const is_client = transport.is_client_side != 0;
+        const size = if (is_client) core.writer.frameSize(self.payload.len, true) else self.size;
+        const waiting = try send.waiting(transport);
+        // Where nothing waits, one frame may, however large: a part of it is never what is left out.
+        if (waiting > 0 and waiting +| size > self.queued_max) return self.refuse(transport);
+        if (is_client) {
+            try send.copy(transport, self.opcode, self.flags, self.payload);
+            try gather.flush(transport);
+        } else {
+            try self.sendBuilt(transport);
+        }
+        if (try send.waiting(transport) > 0) try add(&self.queued, transport);
+    }
+
+    fn sendBuilt(self: *Broadcast, transport: *WSTransport) Error!void {
+        // Both again: code of an event loop's transport may have run.
+        try gather.flush(transport);
+        if (send.isOver(transport)) return;
+        const connection = transport.connection();
+        connection.sent_at = self.now;
+        const is_free = connection.socket != socket.none and !connection.is_queued;
+        const sent = if (is_free) socket.send(connection.socket, self.chunk.data[0..self.size]) else 0;
+        if (sent == self.size) return;
+        errdefer if (sent > 0) send.abandon(transport);
+        try send.queueRest(transport, sent, if (sent > 0) try send.rest(self.chunk, sent, self.size) else try self.shared());
+    }
+
+    /// The whole frame (a new reference), the same object for all that queue it.
+    fn shared(self: *Broadcast) Error!*Object {
+        if (self.whole == null) self.whole = try send.rest(self.chunk, 0, self.size);
+        return o.incref(self.whole.?);
+    }
+
+    fn refuse(self: *Broadcast, transport: *WSTransport) Error!void {
+        try add(&self.full, transport);
+        // Gracefully it would wait for what the peer does not read.
+        if (self.policy == .disconnect) try transport.disconnect(false);
+    }
+
+    /// What goes wrong with one connection keeps nothing from the others; the first exception is raised in the end.
+    fn note(self: *Broadcast, transport: *WSTransport) void {
+        if (self.failure != null) return errors.ignore(&transport.ob);
+        self.failure = errors.fetch();
+    }
+
+    fn result(self: *Broadcast, state: *State) Error!*Object {
+        if (self.failure) |exception| return errors.restore(o.incref(exception));
+        if (self.queued == null and self.full == null) return o.incref(state.imports.everything_sent);
+        const queued = try tupleOf(self.queued);
+        defer o.decref(queued);
+        const full = try tupleOf(self.full);
+        defer o.decref(full);
+        return o.call(state.imports.WSBroadcastResult, .{ queued, full });
+    }
+};
+
+fn add(list: *?*Object, transport: *WSTransport) Error!void {
+    if (list.* == null) list.* = try o.check(c.PyList_New(0));
+    try o.checkStatus(c.PyList_Append(list.*.?, &transport.ob));
+}
+
+fn tupleOf(list: ?*Object) Error!*Object {
+    return o.check(if (list) |items| c.PyList_AsTuple(items) else c.PyTuple_New(0));
+}
+
+pub const method = o.method("ws_broadcast", call, c.METH_FASTCALL | c.METH_KEYWORDS, @import("broadcast_doc.zig").function);

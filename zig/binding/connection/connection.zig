@@ -1,0 +1,65 @@
+//! Connection: what a WSTransport keeps behind the fields that native code may see.
+
+const core = @import("core");
+const c = @import("cpython").capi;
+const ending = @import("ending.zig");
+const o = @import("cpython").object;
+const send = @import("send.zig");
+const socket = @import("net").socket;
+const Endpoint = @import("../opening/endpoint.zig").Endpoint;
+const Gathered = @import("gather.zig").Gathered;
+const Input = @import("../memory/receive_buffer.zig").Input;
+const WSListener = @import("../listener/listener.zig").WSListener;
+const Object = o.Object;
+
+pub const Connection = struct {
+    endpoint: *Endpoint,
+    /// Set once the opening handshake is done.
+    listener: ?*WSListener = null,
+    parser: core.Parser,
+    input: Input = .{},
+    /// While frames are delivered: what is left of the bytes, in the hands of `delivery.deliver`.
+    rest: ?*[]u8 = null,
+    /// While callbacks of a read run and sends are coalesced.
+    gathered: ?*Gathered = null,
+    /// The thread of the event loop; methods called from another one raise.
+    thread: c_ulong,
+    /// The plain TCP socket, to send to without the event loop; none for TLS and for transports without one.
+    socket: socket.Handle = socket.none,
+    /// Bytes were handed to the asyncio transport and may still wait there.
+    is_queued: bool = false,
+    /// Nothing that is received from now on reaches the listener: a CLOSE was received, the peer broke the protocol, or
+    /// the user disconnected.
+    is_input_ended: bool = false,
+    /// `disconnect` was called: nothing is sent any more.
+    is_disconnecting: bool = false,
+    /// The first exception of a user callback, or the protocol error found in what the peer sent.
+    exception: ?*Object = null,
+    /// The exception with which the event loop reported the end, if it did.
+    lost_by: ?*Object = null,
+    /// Why the connection ends, as far as it is known before it does.
+    cause: ?ending.Cause = null,
+    /// Which side's CLOSE came first.
+    first_close: ?send.Direction = null,
+    /// time.monotonic() of the last bytes received, and of the last that were sent; 0 for never.
+    received_at: f64 = 0,
+    sent_at: f64 = 0,
+    /// When it began to end because it failed.
+    ended_at: f64 = 0,
+    /// The event loop asked not to write: more than the high-water mark is queued.
+    is_paused: bool = false,
+    /// The payload of the last PING that came while paused.
+    held_pong: ?*Object = null,
+    ping_timer: ?*Object = null,
+    /// The timer that brings a connection that failed to its end.
+    end_timer: ?*Object = null,
+    ping_state: enum { none, waiting, answered } = .none,
+    /// The future of measure_roundtrip_time().
+    pong_waiter: ?*Object = null,
+    /// A list of the futures of those who wait for the end; made when somebody does.
+    waiters: ?*Object = null,
+
+    pub fn isOwnThread(self: *const Connection) bool {
+        return c.PyThread_get_thread_ident() == self.thread;
+    }
+};

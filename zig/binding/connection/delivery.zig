@@ -1,0 +1,83 @@
+//! From received bytes to the listener: frames in order, and answers to PING.
+
+const core = @import("core");
+const o = @import("cpython").object;
+const ending = @import("ending.zig");
+const errors = @import("cpython").errors;
+const ping = @import("ping.zig");
+const send = @import("send.zig");
+const Connection = @import("connection.zig").Connection;
+const Input = @import("../memory/receive_buffer.zig").Input;
+const WSFrame = @import("../frame/frame.zig").WSFrame;
+const WSListener = @import("../listener/listener.zig").WSListener;
+const WSTransport = @import("../transport/transport.zig").WSTransport;
+const Error = o.Error;
+
+/// Delivers the frames that stand in `bytes` and keeps what is left for the next read. False if `yieldRest` took what was
+/// left: whole frames may be among it. An error is one that must reach the event loop: KeyboardInterrupt and the like,
+/// or no memory.
+pub fn deliver(transport: *WSTransport, received: Input.Received, bytes: []u8) Error!bool {
+    const connection = transport.connection();
+    // As long as input is wanted the connection keeps this listener.
+    const listener = o.incref(connection.listener orelse return true);
+    defer o.decref(listener);
+    var rest = bytes;
+    connection.rest = &rest;
+    defer if (connection.rest == &rest) {
+        connection.rest = null;
+    };
+    while (!connection.is_input_ended) {
+        switch (connection.parser.next(rest)) {
+            .need_more => |frame_size| {
+                try connection.input.keep(connection.endpoint.loop_state, received, rest, frame_size);
+                break;
+            },
+            .failure => |failure| ending.protocolError(transport, failure),
+            .frame => |parsed| {
+                rest = rest[parsed.size..];
+                try deliverFrame(transport, listener, parsed, rest, received);
+                if (connection.rest != &rest) return false;
+            },
+        }
+    }
+    return true;
+}
+
+/// Before a read: if it happens inside a callback (which runs the event loop, as nest_asyncio lets it), the bytes that
+/// stand behind the frame in hand become the start of what is read, so that all stays in order.
+pub fn yieldRest(connection: *Connection) Error!void {
+    const rest = connection.rest orelse return;
+    try connection.input.keepTail(rest.*);
+    connection.rest = null;
+}
+
+fn deliverFrame(transport: *WSTransport, listener: *WSListener, parsed: core.Frame, rest: []const u8, received: Input.Received) Error!void {
+    const connection = transport.connection();
+    const endpoint = connection.endpoint;
+    switch (parsed.opcode) {
+        .ping => if (endpoint.enable_auto_pong != 0) return answerPing(transport, parsed.payload),
+        // What follows a CLOSE is not looked at (RFC 6455 5.5.1).
+        .close => {
+            connection.is_input_ended = true;
+            const decoded = core.close.decode(parsed.payload).close;
+            try send.noteClose(transport, .recv, decoded.code, decoded.reason);
+        },
+        else => {},
+    }
+    const loop = endpoint.loop_state;
+    const frame = try WSFrame.obtain(loop, parsed, rest.len, !core.header.startsWithFrame(rest));
+    const result = show(transport, listener, frame);
+    frame.settle(loop, received.chunk);
+    result catch try ending.listenerError(transport, .on_ws_frame);
+}
+
+/// Shows a frame to the listener, first as a possible answer to a ping.
+fn show(transport: *WSTransport, listener: *WSListener, frame: *WSFrame) Error!void {
+    if (ping.isExpected(transport) and try ping.takes(transport, frame)) return;
+    o.decref(try o.check(listener.vtable.on_ws_frame(listener, transport, frame, 0)));
+}
+
+fn answerPing(transport: *WSTransport, payload: []const u8) Error!void {
+    ending.debug(transport, "PING received");
+    send.pong(transport, payload) catch errors.ignore(&transport.ob);
+}

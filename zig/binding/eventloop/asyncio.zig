@@ -1,0 +1,62 @@
+//! Timers and futures of the event loop.
+
+const c = @import("cpython").capi;
+const o = @import("cpython").object;
+const errors = @import("cpython").errors;
+const State = @import("../state/state.zig").State;
+const Object = o.Object;
+const Error = o.Error;
+
+/// loop.call_later(seconds, object.method); returns the TimerHandle.
+pub fn callLater(state: *State, loop: *Object, seconds: f64, object: *Object, method: [*:0]const u8) Error!*Object {
+    const delay = try o.check(c.PyFloat_FromDouble(seconds));
+    defer o.decref(delay);
+    const callback = try o.check(c.PyObject_GetAttrString(object, method));
+    defer o.decref(callback);
+    return o.callMethod(loop, state.names.call_later, .{ delay, callback });
+}
+
+/// loop.time(), in seconds.
+pub fn time(state: *State, loop: *Object) Error!f64 {
+    const seconds = try o.callMethod(loop, state.names.time, .{});
+    defer o.decref(seconds);
+    return o.toFloat(seconds);
+}
+
+/// Cancels the TimerHandle in a field and empties the field.
+pub fn cancelTimer(state: *State, field: *?*Object) void {
+    const timer = field.* orelse return;
+    field.* = null;
+    defer o.decref(timer);
+    o.callMethodVoid(timer, state.names.cancel, .{}) catch errors.ignore(timer);
+}
+
+/// Sets the result of a future that nobody has cancelled.
+pub fn setResult(state: *State, future: *Object, result: *Object) Error!void {
+    if (try isDone(state, future)) return;
+    try o.callMethodVoid(future, state.names.set_result, .{result});
+}
+
+/// Sets the exception of a future that nobody has cancelled. If nobody ever waits for it, asyncio does not complain.
+pub fn setException(state: *State, future: *Object, exception: *Object) Error!void {
+    if (try isDone(state, future)) return;
+    try o.callMethodVoid(future, state.names.set_exception, .{exception});
+    try o.callMethodVoid(future, state.names.exception, .{});
+}
+
+fn isDone(state: *State, future: *Object) Error!bool {
+    const done = try o.callMethod(future, state.names.done, .{});
+    defer o.decref(done);
+    return o.isTrue(done);
+}
+
+/// loop.call_exception_handler(): what a callback raised that nobody else hears of.
+pub fn report(state: *State, loop: *Object, message: [:0]const u8, exception: *Object) Error!void {
+    const context = try o.check(c.PyDict_New());
+    defer o.decref(context);
+    const text = try o.text(message);
+    defer o.decref(text);
+    try o.checkStatus(c.PyDict_SetItemString(context, "message", text));
+    try o.checkStatus(c.PyDict_SetItemString(context, "exception", exception));
+    try o.callMethodVoid(loop, state.names.call_exception_handler, .{context});
+}

@@ -1,0 +1,64 @@
+//! Log lines through the logger of a connection. A logger that raises does not disturb the connection.
+
+const c = @import("cpython").capi;
+const o = @import("cpython").object;
+const errors = @import("cpython").errors;
+const State = @import("../state/state.zig").State;
+const Object = o.Object;
+const Error = o.Error;
+
+/// Level of the details: PICOWS_DEBUG_LL.
+pub const debug_level = 9;
+/// logging.INFO
+pub const info_level = 20;
+
+/// Logs at `level`, the name of a logger's method, with the logging module's formatting of `args` (borrowed references).
+pub fn write(logger: *Object, level: *Object, message: [:0]const u8, args: anytype) void {
+    writeChecked(logger, level, message, args) catch errors.ignore(logger);
+}
+
+fn writeChecked(logger: *Object, level: *Object, message: [:0]const u8, args: anytype) Error!void {
+    const text = try o.check(c.PyUnicode_InternFromString(message));
+    defer o.decref(text);
+    try o.callMethodVoid(logger, level, .{text} ++ args);
+}
+
+/// Logs an exception with its traceback.
+pub fn writeException(logger: *Object, level: *Object, message: [:0]const u8, exception: *Object) void {
+    writeExceptionChecked(logger, level, message, exception) catch errors.ignore(logger);
+}
+
+fn writeExceptionChecked(logger: *Object, level: *Object, message: [:0]const u8, exception: *Object) Error!void {
+    const method = try o.check(c.PyObject_GetAttr(logger, level));
+    defer o.decref(method);
+    const text = try o.check(c.PyUnicode_InternFromString(message));
+    const args = try o.check(c.PyTuple_New(1));
+    defer o.decref(args);
+    try o.checkStatus(c.PyTuple_SetItem(args, 0, text));
+    const keywords = try o.check(c.PyDict_New());
+    defer o.decref(keywords);
+    try o.checkStatus(c.PyDict_SetItemString(keywords, "exc_info", exception));
+    o.decref(try o.check(c.PyObject_Call(method, args, keywords)));
+}
+
+/// Logs a detail; callers ask first whether anybody listens.
+pub fn debug(state: *State, logger: *Object, message: [:0]const u8, args: anytype) void {
+    debugChecked(state, logger, message, args) catch errors.ignore(logger);
+}
+
+fn debugChecked(state: *State, logger: *Object, message: [:0]const u8, args: anytype) Error!void {
+    const level = try o.check(c.PyLong_FromLong(debug_level));
+    defer o.decref(level);
+    const text = try o.check(c.PyUnicode_InternFromString(message));
+    defer o.decref(text);
+    try o.callMethodVoid(logger, state.names.log, .{ level, text } ++ args);
+}
+
+/// Whether the logger writes lines of a level: what a line tells need not be found out for one that is not written.
+pub fn isEnabled(state: *State, logger: *Object, level: c_long) Error!bool {
+    const number = try o.check(c.PyLong_FromLong(level));
+    defer o.decref(number);
+    const answer = try o.callMethod(logger, state.names.isEnabledFor, .{number});
+    defer o.decref(answer);
+    return o.isTrue(answer);
+}

@@ -1,0 +1,225 @@
+//! What the connections of one event loop share: memory to receive into and to build frames in, masking keys, a spare
+//! frame object. An event loop runs in one thread, so nothing here is locked.
+//!
+//! Fresh memory of some hundred KiB costs more (the kernel zeroes it page by page) than what is done with it, so one
+//! chunk of each kind is kept for the next connection that needs one: `kept_size_max` bounds what a loop holds.
+
+const std = @import("std");
+const core = @import("core");
+const c = @import("cpython").capi;
+const o = @import("cpython").object;
+const errors = @import("cpython").errors;
+const socket = @import("net").socket;
+const Hub = @import("../tcp/hub.zig").Hub;
+const State = @import("../state/state.zig").State;
+const chunks = @import("chunk.zig");
+const Chunk = chunks.Chunk;
+const Room = chunks.Room;
+const WSFrame = @import("../frame/frame.zig").WSFrame;
+const Object = o.Object;
+const Error = o.Error;
+
+/// First size of the shared receive chunk, and the most that one read takes of a connection without larger frames.
+pub const chunk_size = 256 * 1024;
+/// First size of the chunk that outgoing frames are built in.
+const output_size_min = 64 * 1024;
+/// Chunks above this are not kept.
+pub const kept_size_max = 4 * 1024 * 1024;
+
+pub const LoopState = extern struct {
+    ob: Object,
+    state: *State,
+    chunk: ?*Chunk,
+    /// Memoryview of the start of the chunk, for every connection that has nothing left over; made when first wanted.
+    view: ?*Object,
+    /// Frames of the chunk are being delivered: a read that happens meanwhile needs another one.
+    lent: bool,
+    spare_frame: ?*WSFrame,
+    /// The thread that made the spare frame.
+    spare_thread: c_ulong,
+    keys: *core.KeyStream,
+    /// Where outgoing frames are built.
+    output: ?*Chunk,
+    /// For the next frame that is too large for the shared chunk.
+    spare_large: ?*Chunk,
+    /// Watches the connections of our own TCP transport; it belongs to the event loop.
+    hub: ?*Hub,
+    /// The event loop stops watching a socket when an error is reported of it, as libuv does.
+    stops_at_errors: bool,
+
+    /// Memory to receive up to `size` bytes into, the `prefix` that they stand behind among them.
+    pub fn room(self: *LoopState, prefix: []const u8, size: usize) Error!Room {
+        const is_free = if (self.chunk) |chunk| !self.lent and chunk.capacity >= size else false;
+        if (!is_free) try self.renew(size);
+        const chunk = self.chunk.?;
+        @memcpy(chunk.data[0..prefix.len], prefix);
+        return .{ .chunk = chunk, .start = prefix.len, .end = size };
+    }
+
+    /// The memory as a writable memoryview (a new reference), for an event loop that receives for us.
+    pub fn viewOf(self: *LoopState, memory: Room) Error!*Object {
+        const is_usual = memory.chunk == self.chunk and memory.start == 0 and memory.end == chunk_size;
+        if (!is_usual) return memory.chunk.view(memory.start, memory.end);
+        if (self.view == null) self.view = try memory.chunk.view(0, memory.end);
+        return o.incref(self.view.?);
+    }
+
+    fn renew(self: *LoopState, size: usize) Error!void {
+        const chunk = try self.largeFor(size, size);
+        self.drop();
+        self.chunk = chunk;
+        self.lent = false;
+    }
+
+    fn drop(self: *LoopState) void {
+        o.clear(&self.view);
+        o.clear(&self.chunk);
+    }
+
+    /// Takes the chunk that was received into, for delivery. `giveBack` ends the loan.
+    pub fn lend(self: *LoopState) *Chunk {
+        self.lent = true;
+        return o.incref(self.chunk.?);
+    }
+
+    /// Leaves the chunk to a connection that received nothing but the start of a large frame into it.
+    pub fn leave(self: *LoopState, chunk: *Chunk) bool {
+        if (self.chunk != chunk) return false;
+        _ = o.incref(chunk);
+        self.drop();
+        return true;
+    }
+
+    pub fn giveBack(self: *LoopState, chunk: *Chunk) void {
+        if (self.chunk == chunk) {
+            self.lent = false;
+            if (chunk.escaped) self.drop();
+        }
+        o.decref(chunk);
+    }
+
+    /// The spare frame, if there is one, for the caller. Without a GIL only the thread that made an object can tell whether
+    /// it is unique, so a loop that goes on in another thread begins with a new frame.
+    pub fn takeSpareFrame(self: *LoopState) ?*WSFrame {
+        if (c.is_free_threaded) {
+            const thread = c.PyThread_get_thread_ident();
+            if (thread != self.spare_thread) o.clear(&self.spare_frame);
+            self.spare_thread = thread;
+        }
+        defer self.spare_frame = null;
+        return self.spare_frame;
+    }
+
+    pub fn nextKey(self: *LoopState) [4]u8 {
+        return self.keys.next();
+    }
+
+    /// A chunk with room for an outgoing frame of `size` bytes, for the caller alone until `keepOutput`: code that runs
+    /// meanwhile and sends too gets another one.
+    pub fn takeOutput(self: *LoopState, size: usize) Error!*Chunk {
+        if (self.output) |chunk| {
+            self.output = null;
+            if (chunk.capacity >= size) return chunk;
+            o.decref(chunk);
+        }
+        return Chunk.create(self.state, @max(size, output_size_min));
+    }
+
+    /// Takes the chunk over again. One that somebody still reads, or a very large one, is not kept.
+    pub fn keepOutput(self: *LoopState, chunk: *Chunk) void {
+        if (chunk.isExported() or chunk.capacity > kept_size_max) return o.decref(chunk);
+        o.clear(&self.output);
+        self.output = chunk;
+    }
+
+    /// A chunk (a new reference) for a frame of `size` bytes, larger than what it needs or with room for at least `size_min`.
+    pub fn largeFor(self: *LoopState, size: usize, size_min: usize) Error!*Chunk {
+        if (self.spare_large) |chunk| {
+            if (chunk.capacity >= @min(size, size_min) and !chunk.escaped) {
+                self.spare_large = null;
+                return chunk;
+            }
+        }
+        return Chunk.create(self.state, @min(size, size_min));
+    }
+
+    /// Takes over a reference to a chunk from `largeFor`, and keeps the chunk if no frame of it is left. The event loop's
+    /// own view of it does not count: it is used up once the loop has called buffer_updated().
+    pub fn keepLarge(self: *LoopState, chunk: *Chunk) void {
+        const is_free = !chunk.escaped and chunk.capacity <= kept_size_max;
+        const is_larger = if (self.spare_large) |spare| chunk.capacity > spare.capacity else true;
+        if (!is_free or !is_larger) return o.decref(chunk);
+        o.clear(&self.spare_large);
+        self.spare_large = chunk;
+    }
+};
+
+const seed_size = 32;
+
+comptime {
+    // PyMem_Malloc gives no more.
+    std.debug.assert(@alignOf(core.KeyStream) <= 8);
+}
+
+fn readSeed(seed: *Object) Error![seed_size]u8 {
+    const data = try o.bytesData(seed);
+    if (data.len != seed_size) return errors.raise("ValueError", "a seed is 32 bytes from os.urandom");
+    return data[0..seed_size].*;
+}
+
+fn new(class: *c.PyTypeObject, args: *Object, kwargs: ?*Object) callconv(.c) ?*Object {
+    return o.toC(create(class, args, kwargs));
+}
+
+fn create(class: *c.PyTypeObject, args: *Object, kwargs: ?*Object) Error!*Object {
+    const names = [_]?[*:0]const u8{ "seed", "stops_at_errors", null };
+    var seed: *Object = undefined;
+    var stops_at_errors: c_int = 0;
+    if (c.PyArg_ParseTupleAndKeywords(args, kwargs, "O|p:LoopState", &names, &seed, &stops_at_errors) == 0) return error.Python;
+    const seed_bytes = try readSeed(seed);
+    const keys = try o.allocateBytes(@sizeOf(core.KeyStream));
+    errdefer o.freeBytes(keys);
+    const self = try o.allocate(LoopState, @ptrCast(class));
+    self.state = @ptrCast(@alignCast(c.PyType_GetModuleState(class).?));
+    self.keys = @ptrCast(@alignCast(keys.ptr));
+    self.keys.* = .init(seed_bytes);
+    self.stops_at_errors = stops_at_errors != 0;
+    return &self.ob;
+}
+
+fn afterFork(self: *LoopState, seed: *Object) callconv(.c) ?*Object {
+    const seed_bytes = readSeed(seed) catch return null;
+    self.keys.* = .init(seed_bytes);
+    if (socket.has_own_transport) if (self.hub) |hub| hub.afterFork();
+    return o.none();
+}
+
+fn dealloc(self: *LoopState) callconv(.c) void {
+    self.drop();
+    o.clear(&self.spare_frame);
+    o.clear(&self.output);
+    o.clear(&self.spare_large);
+    c.PyMem_Free(self.keys);
+    o.free(&self.ob);
+}
+
+const methods = [_]c.PyMethodDef{
+    o.method("after_fork", afterFork, c.METH_O, "after_fork($self, seed, /)\n--\n\nIn the child of a fork: start a new key stream from 32 random bytes, and let go of the parent's connections."),
+    .{},
+};
+
+const slots = [_]c.PyType_Slot{
+    o.slot(c.Py_tp_new, &new),
+    o.slot(c.Py_tp_dealloc, &dealloc),
+    o.slot(c.Py_tp_methods, &methods),
+    o.slots_end,
+};
+
+pub fn spec() c.PyType_Spec {
+    return .{
+        .name = "picows._native.LoopState",
+        .basicsize = @sizeOf(LoopState),
+        .flags = c.Py_TPFLAGS_DEFAULT | c.Py_TPFLAGS_IMMUTABLETYPE,
+        .slots = &slots,
+    };
+}

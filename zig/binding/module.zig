@@ -1,0 +1,156 @@
+//! picows._native: the CPython extension over the core. Multi-phase initialisation, no state in globals.
+
+const std = @import("std");
+const core = @import("core");
+const cpu = @import("cpu");
+const version = @import("version").version;
+const c = @import("cpython").capi;
+const o = @import("cpython").object;
+const c_interface = @import("capsule.zig");
+const enums = @import("state/enums.zig");
+const frame = @import("frame/frame.zig");
+const listener = @import("listener/listener.zig");
+const socket = @import("net").socket;
+const states = @import("state/state.zig");
+const transport = @import("transport/transport.zig");
+const upgrade = @import("opening/opening.zig");
+const Object = o.Object;
+const Error = o.Error;
+const State = states.State;
+
+/// A failed safety check prints the Python traceback and ends the process: going on would be worse.
+pub const panic = std.debug.FullPanic(fatal);
+
+fn fatal(message: []const u8, _: ?usize) noreturn {
+    @branchHint(.cold);
+    var buffer: [256]u8 = undefined;
+    const text = std.fmt.bufPrintSentinel(&buffer, "picows: {s}", .{message}, 0) catch "picows: a safety check failed";
+    c.Py_FatalError(text);
+}
+
+/// The types that the module defines: name, spec, and the table that Cython code finds them callable through.
+const type_list = .{
+    .{ "Chunk", @import("memory/chunk.zig").spec, null },
+    .{ "Endpoint", @import("opening/endpoint.zig").spec, null },
+    .{ "LoopState", @import("memory/loop_state.zig").spec, null },
+    .{ "Protocol", @import("opening/protocol.zig").spec, null },
+    .{ "WSFrame", frame.spec, &frame.vtable },
+    .{ "WSListener", listener.spec, &listener.vtable },
+    .{ "NativeListener", @import("listener/native_listener.zig").spec, null },
+    .{ "WSTransport", transport.spec, &@import("transport/cython_table.zig").vtable },
+} ++ if (socket.has_own_transport) .{
+    .{ "Acceptor", @import("tcp/acceptor.zig").spec, null },
+    .{ "Hub", @import("tcp/hub.zig").spec, null },
+    .{ "TcpTransport", @import("tcp/tcp.zig").spec, null },
+} else .{};
+
+fn exec(module: *Object) callconv(.c) c_int {
+    fill(module, State.of(module)) catch return -1;
+    return 0;
+}
+
+fn fill(module: *Object, state: *State) Error!void {
+    state.mask = cpu.maskKernel();
+    state.method_call = .find();
+    try state.loadNames();
+    try state.loadImports();
+    try enums.load(state);
+    inline for (.{ "WSMsgType", "WSCloseCode", "WSAutoPingStrategy" }) |name| {
+        try o.checkStatus(c.PyModule_AddObjectRef(module, name, @field(state.enums, name)));
+    }
+    const protocol_base = try bufferedProtocol();
+    defer o.decref(protocol_base);
+    inline for (type_list) |entry| {
+        const name = entry[0];
+        const base = if (comptime std.mem.eql(u8, name, "Protocol"))
+            protocol_base
+        else if (comptime std.mem.eql(u8, name, "NativeListener")) state.types.WSListener else null;
+        @field(state.types, name) = try makeType(module, entry[1](), base, entry[2]);
+        try o.checkStatus(c.PyModule_AddObjectRef(module, name, @field(state.types, name)));
+    }
+    if (socket.has_own_transport) {
+        state.callbacks.serve_tcp = try o.check(c.PyObject_GetAttrString(state.types.TcpTransport, "_serve"));
+    }
+    const capsule = try c_interface.makeCapsule(state);
+    defer o.decref(capsule);
+    try o.checkStatus(c.PyModule_AddObjectRef(module, c_interface.name, capsule));
+    try o.checkStatus(c.PyModule_AddStringConstant(module, "__version__", version));
+}
+
+/// asyncio asks whether a protocol is an instance of this class before it uses get_buffer().
+fn bufferedProtocol() Error!*Object {
+    const asyncio = try o.check(c.PyImport_ImportModule("asyncio"));
+    defer o.decref(asyncio);
+    return o.check(c.PyObject_GetAttrString(asyncio, "BufferedProtocol"));
+}
+
+fn makeType(module: *Object, spec: c.PyType_Spec, base: ?*Object, vtable: ?*const anyopaque) Error!*Object {
+    var copy = spec;
+    const class = try o.check(c.PyType_FromModuleAndSpec(module, &copy, base));
+    errdefer o.decref(class);
+    if (vtable) |table| {
+        const capsule = try o.check(c.PyCapsule_New(@constCast(table), null, null));
+        defer o.decref(capsule);
+        try o.checkStatus(c.PyObject_SetAttrString(class, "__pyx_vtable__", capsule));
+    }
+    return class;
+}
+
+const methods = [_]c.PyMethodDef{
+    @import("connection/broadcast.zig").method,
+    o.method("parse_headers", upgrade.parseHeaders, c.METH_O, "parse_headers($module, head, /)\n--\n\nThe headers of a whole HTTP head, as a CIMultiDict."),
+    .{},
+};
+
+/// Each version of CPython refuses slots that it does not know.
+const slots_3_11 = [_]c.PyModuleDef_Slot{
+    .{ .slot = c.Py_mod_exec, .value = @ptrCast(&exec) },
+    .{ .slot = 0, .value = null },
+};
+/// Interpreters that each have a GIL of their own may load the module: it has no state outside of its instances.
+const slots_3_12 = [_]c.PyModuleDef_Slot{
+    .{ .slot = c.Py_mod_multiple_interpreters, .value = @ptrFromInt(2) }, // Py_MOD_PER_INTERPRETER_GIL_SUPPORTED
+} ++ slots_3_11;
+/// Free-threaded builds need not turn the GIL on for it: docs/threads.md says why.
+const slots_3_13 = [_]c.PyModuleDef_Slot{
+    .{ .slot = c.Py_mod_gil, .value = @ptrFromInt(1) }, // Py_MOD_GIL_NOT_USED
+} ++ slots_3_12;
+
+fn slotsOf(version_hex: c_ulong) [*]const c.PyModuleDef_Slot {
+    if (version_hex >= 0x030D0000) return &slots_3_13;
+    if (version_hex >= 0x030C0000) return &slots_3_12;
+    return &slots_3_11;
+}
+
+var definition: c.PyModuleDef = .{
+    .m_base = .{ .ob_base = std.mem.zeroes(c.PyObject) },
+    .m_name = "_native",
+    .m_doc = "The compiled part of picows.",
+    .m_size = @sizeOf(State),
+    .m_methods = &methods,
+    .m_traverse = @ptrCast(&states.traverse),
+    .m_clear = @ptrCast(&states.clear),
+    .m_free = @ptrCast(&states.free),
+};
+
+export fn PyInit__native() callconv(.c) ?*Object {
+    checkAbi() catch return null;
+    // Every interpreter that loads the module writes the same.
+    definition.m_slots = slotsOf(c.version());
+    return c.PyModuleDef_Init(&definition);
+}
+
+/// Refuses an interpreter whose objects begin otherwise than this build expects, before it makes one of them. Asks by way
+/// of functions, which are alike in all.
+fn checkAbi() Error!void {
+    const size_object = try o.check(c.PyObject_GetAttrString(@ptrCast(c.baseObject()), "__basicsize__"));
+    defer o.decref(size_object);
+    if (c.PyLong_AsSsize_t(size_object) == @sizeOf(c.PyObject)) return;
+    if (c.PyErr_Occurred() == null) c.PyErr_SetString(c.exception("ImportError"), wrong_abi);
+    return error.Python;
+}
+
+const wrong_abi = std.fmt.comptimePrint(
+    "picows._native was built for CPython {s} a GIL and this is another one: reinstall picows with this interpreter's pip",
+    .{if (c.is_free_threaded) "without" else "with"},
+);

@@ -1,0 +1,185 @@
+//! The opening handshake on a client (RFC 6455 4.1): a request out, an answer in, or an exception for ws_connect.
+
+const std = @import("std");
+const core = @import("core");
+const c = @import("cpython").capi;
+const o = @import("cpython").object;
+const errors = @import("cpython").errors;
+const log = @import("../eventloop/log.zig");
+const send = @import("../connection/send.zig");
+const upgrade = @import("opening.zig");
+const State = @import("../state/state.zig").State;
+const Protocol = @import("protocol.zig").Protocol;
+const WSTransport = @import("../transport/transport.zig").WSTransport;
+const Object = o.Object;
+const Error = o.Error;
+
+/// How much of the body of an answer that refuses the upgrade is read for the exception that reports it.
+const refusal_body_size_max = 64 * 1024;
+
+/// The log shows no headers: some are secrets.
+pub fn sendRequest(transport: *WSTransport) Error!void {
+    const endpoint = transport.connection().endpoint;
+    if (endpoint.log_debug) log.debug(transport.state, endpoint.logger, "upgrade request: %r", .{endpoint.request});
+    try send.queue(transport, o.incref(endpoint.request_bytes));
+}
+
+pub fn received(protocol: *Protocol, transport: *WSTransport, bytes: []const u8) Error!?usize {
+    const consumed = readAnswer(protocol, transport, bytes, false) catch {
+        try failClient(protocol, transport);
+        return null;
+    };
+    if (consumed == null) try transport.connection().input.keepTail(bytes);
+    return consumed;
+}
+
+/// The current exception becomes what ws_connect raises.
+fn failClient(protocol: *Protocol, transport: *WSTransport) Error!void {
+    const exception = errors.fetch();
+    defer o.decref(exception);
+    if (errors.isFatal(exception)) return errors.restore(o.incref(exception));
+    try protocol.settle(exception);
+    try transport.disconnect(false);
+}
+
+/// Returns the size of the head of an answer that agrees to the upgrade, null if more must come, and raises what
+/// ws_connect is to raise.
+fn readAnswer(protocol: *Protocol, transport: *WSTransport, bytes: []const u8, at_end: bool) Error!?usize {
+    const state = transport.state;
+    const imports = &state.imports;
+    var fields: [core.http.field_count_max]core.http.Field = undefined;
+    const reader = &protocol.reader;
+    const head = switch (reader.next(bytes, &fields)) {
+        .head => |head| head,
+        .need_more => return null,
+        .failure => |failure| return raiseAnswer(imports.WSInvalidMessageError, failure.message(), bytes[reader.start..], "", null),
+    };
+    const raw_head = bytes[reader.start .. head.size - 4];
+    const body = bytes[head.size..];
+    const line = core.http.parseStatusLine(head.start_line) orelse {
+        return raiseAnswer(imports.WSInvalidMessageError, "the answer does not start with an HTTP/1.1 status line", raw_head, body, null);
+    };
+    if (!std.mem.eql(u8, line.version, "HTTP/1.1")) {
+        return raiseAnswer(imports.WSInvalidMessageError, "the answer is not HTTP/1.1", raw_head, body, null);
+    }
+    if (line.status != 101 and !at_end and isBodyMissing(line.status, head, body.len)) return null;
+
+    const response = if (line.status == 101) try makeSwitching(state, bytes[reader.start..head.size]) else try makeResponse(state, line, head, body);
+    defer o.decref(response);
+    if (line.status != 101) return raiseStatus(imports.WSInvalidStatusError, line.status, raw_head, body, response);
+    const endpoint = transport.connection().endpoint;
+    const expected = core.handshake.acceptKey(try o.bytesData(endpoint.key));
+    if (core.handshake.checkResponse(head, &expected, endpoint.strict != 0)) |failure| return raiseHeader(state, failure, head, raw_head, body, response);
+    o.replace(&transport.response, response);
+    try openClient(protocol, transport, response);
+    return head.size;
+}
+
+/// Whether more of the body of a refusal is worth waiting for. Without a Content-Length it ends with the connection
+/// (RFC 9112 6.3); for the end of one in chunks nobody waits.
+fn isBodyMissing(status: u16, head: core.http.Head, size: usize) bool {
+    if (status == 204) return false;
+    // A redirect is followed at once; nobody reads what it says.
+    if (status >= 300 and status < 400) return false;
+    if (size >= refusal_body_size_max or head.count("Transfer-Encoding") > 0) return false;
+    const length = head.find("Content-Length") orelse return true;
+    const expected = std.fmt.parseInt(u64, length, 10) catch return false;
+    return size < expected;
+}
+
+fn openClient(protocol: *Protocol, transport: *WSTransport, response: *Object) Error!void {
+    const endpoint = transport.connection().endpoint;
+    const factory = endpoint.listener_factory;
+    const listener = try if (endpoint.factory_takes_handshake != 0)
+        o.call(factory, .{ transport.request, response })
+    else
+        o.call(factory, .{});
+    defer o.decref(listener);
+    try upgrade.checkListener(transport.state, listener);
+    o.clear(&protocol.listener);
+    protocol.listener = @ptrCast(o.incref(listener));
+    try protocol.settle(null);
+    try upgrade.open(protocol, transport, @ptrCast(listener));
+}
+
+fn makeSwitching(state: *State, head: []const u8) Error!*Object {
+    const data = try o.bytes(head);
+    defer o.decref(data);
+    return o.call(state.imports.switching_response, .{data});
+}
+
+fn makeResponse(state: *State, line: core.http.StatusLine, head: core.http.Head, body: []const u8) Error!*Object {
+    const version = try o.bytes(line.version);
+    defer o.decref(version);
+    const status = try o.check(c.PyLong_FromLong(line.status));
+    defer o.decref(status);
+    const headers = try upgrade.makeHeaders(state, head);
+    defer o.decref(headers);
+    const content = try o.bytes(body);
+    defer o.decref(content);
+    return o.call(state.imports.make_response, .{ version, status, headers, content });
+}
+
+fn raiseStatus(class: *Object, status: u16, raw_head: []const u8, body: []const u8, response: *Object) Error {
+    const number: c_int = status;
+    const text = try o.check(c.PyUnicode_FromFormat("the server answered with status %d instead of 101", number));
+    defer o.decref(text);
+    return raiseText(class, text, raw_head, body, response);
+}
+
+fn raiseAnswer(class: *Object, message: []const u8, raw_head: []const u8, body: []const u8, response: ?*Object) Error {
+    const text = try o.text(message);
+    defer o.decref(text);
+    return raiseText(class, text, raw_head, body, response);
+}
+
+/// Raises class(text, raw_header, raw_body, response).
+fn raiseText(class: *Object, text: *Object, raw_head: []const u8, body: []const u8, response: ?*Object) Error {
+    const header = try o.bytes(raw_head);
+    defer o.decref(header);
+    const content = try o.bytes(body);
+    defer o.decref(content);
+    return errors.raiseNew(class, .{ text, header, content, response orelse c.none() });
+}
+
+/// Raises WSInvalidHeaderError(text, name, value, raw_header, raw_body, response), or WSInvalidUpgradeError.
+fn raiseHeader(state: *State, failure: core.handshake.ResponseFailure, head: core.http.Head, raw_head: []const u8, body: []const u8, response: *Object) Error {
+    const imports = &state.imports;
+    const name = failure.fieldName() orelse return raiseAnswer(imports.WSInvalidMessageError, failure.message(), raw_head, body, response);
+    const class = switch (failure) {
+        .upgrade, .connection => imports.WSInvalidUpgradeError,
+        else => imports.WSInvalidHeaderError,
+    };
+    const text = try o.text(failure.message());
+    defer o.decref(text);
+    const name_object = try o.text(name);
+    defer o.decref(name_object);
+    const value = if (head.find(name)) |found| try o.text(found) else o.none();
+    defer o.decref(value);
+    const header = try o.bytes(raw_head);
+    defer o.decref(header);
+    const content = try o.bytes(body);
+    defer o.decref(content);
+    return errors.raiseNew(class, .{ text, name_object, value, header, content, response });
+}
+
+/// Nothing more will come before the handshake is done: the peer ended its side, or there is no time left. If what came is
+/// a refusal, ws_connect raises it.
+pub fn ended(protocol: *Protocol, transport: *WSTransport) Error!void {
+    const connection = transport.connection();
+    if (transport.is_client_side == 0 or connection.is_input_ended) return;
+    if (connection.input.tail.len == 0) return;
+    protocol.reader = .{};
+    _ = readAnswer(protocol, transport, connection.input.tail, true) catch return failClient(protocol, transport);
+}
+
+/// The connection is gone; if that is before the handshake was done, a client's wait for it ends.
+pub fn lost(protocol: *Protocol, cause: *Object) Error!void {
+    if (protocol.upgraded == null) return;
+    const text = try o.text("the connection was closed before the server answered the upgrade request");
+    defer o.decref(text);
+    const exception = try o.call(protocol.endpoint.state.imports.WSHandshakeError, .{text});
+    defer o.decref(exception);
+    if (!o.isNone(cause)) c.PyException_SetCause(exception, o.incref(cause));
+    try protocol.settle(exception);
+}

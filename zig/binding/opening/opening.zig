@@ -1,0 +1,91 @@
+//! The opening handshake (RFC 6455 4): what both sides share. The core reads and checks, these files make the Python
+//! objects, ask the user's factory and answer.
+
+const core = @import("core");
+const c = @import("cpython").capi;
+const o = @import("cpython").object;
+const client = @import("client.zig");
+const ending = @import("../connection/ending.zig");
+const errors = @import("cpython").errors;
+const log = @import("../eventloop/log.zig");
+const pending = @import("pending.zig");
+const ping = @import("../connection/ping.zig");
+const server = @import("server.zig");
+const Protocol = @import("protocol.zig").Protocol;
+const State = @import("../state/state.zig").State;
+const WSListener = @import("../listener/listener.zig").WSListener;
+const WSTransport = @import("../transport/transport.zig").WSTransport;
+const Object = o.Object;
+const Error = o.Error;
+
+/// Looks at what arrived before the handshake was done. Returns the size of the head once it is done well, and null as
+/// long as it is not, or if it failed and was dealt with.
+pub fn received(protocol: *Protocol, transport: *WSTransport, bytes: []const u8) Error!?usize {
+    if (transport.is_client_side != 0) return client.received(protocol, transport, bytes);
+    return server.received(protocol, transport, bytes);
+}
+
+pub fn makeHeaders(state: *State, head: core.http.Head) Error!*Object {
+    const list = try o.check(c.PyList_New(@intCast(head.fields.len)));
+    defer o.decref(list);
+    for (head.fields, 0..) |field, i| {
+        const pair = try o.check(c.PyTuple_New(2));
+        // SetItem takes over the reference, also when it fails.
+        try o.checkStatus(c.PyList_SetItem(list, @intCast(i), pair));
+        try o.checkStatus(c.PyTuple_SetItem(pair, 0, try o.text(field.name)));
+        try o.checkStatus(c.PyTuple_SetItem(pair, 1, try o.text(field.value)));
+    }
+    return o.call(state.imports.make_headers, .{list});
+}
+
+/// Module function: the headers of a whole head in bytes, as WSUpgradeRequest and WSUpgradeResponse keep it.
+pub fn parseHeaders(module: *Object, data: *Object) callconv(.c) ?*Object {
+    return o.toC(headersOf(State.of(module), data));
+}
+
+fn headersOf(state: *State, data: *Object) Error!*Object {
+    var fields: [core.http.field_count_max]core.http.Field = undefined;
+    var reader: core.http.HeadReader = .{};
+    return switch (reader.next(try o.bytesData(data), &fields)) {
+        .head => |head| makeHeaders(state, head),
+        .need_more, .failure => errors.raise("ValueError", "these are not the bytes of a whole head"),
+    };
+}
+
+pub fn checkListener(state: *State, listener: *Object) Error!void {
+    if (o.isInstance(listener, state.types.WSListener)) return;
+    return errors.raiseFormat("TypeError", "a listener derives from WSListener, unlike %R", .{listener});
+}
+
+/// The handshake is done: frames follow.
+pub fn open(protocol: *Protocol, transport: *WSTransport, listener: *WSListener) Error!void {
+    pending.end(protocol);
+    transport.connection().listener = o.incref(listener);
+    const result = listener.vtable.on_ws_connected(listener, transport, 0);
+    if (result) |object| o.decref(object) else return ending.listenerError(transport, .on_ws_connected);
+    try ping.start(transport);
+}
+
+/// The handshake took longer than the endpoint allows.
+pub fn timedOut(protocol: *Protocol) Error!void {
+    const transport = protocol.transport orelse return;
+    const state = transport.state;
+    log.write(transport.connection().endpoint.logger, state.names.warning, "the opening handshake took too long, disconnecting", .{});
+    if (protocol.upgraded != null) {
+        try client.ended(protocol, transport);
+        const text = try o.text("the opening handshake took too long");
+        defer o.decref(text);
+        const exception = try o.call(state.imports.TimeoutError, .{text});
+        defer o.decref(exception);
+        try protocol.settle(exception);
+    }
+    try transport.disconnect(false);
+}
+
+/// Too many others came while this handshake was not done.
+pub fn crowdedOut(protocol: *Protocol) Error!void {
+    const transport = protocol.transport orelse return;
+    const logger = transport.connection().endpoint.logger;
+    log.write(logger, transport.state.names.warning, "too many connections in their opening handshake, disconnecting the oldest", .{});
+    try transport.disconnect(false);
+}

@@ -1,0 +1,99 @@
+//! Connections of an endpoint whose opening handshake is not done: bounded in time, and in how many there are. They stand
+//! in the order in which they came, and all have the same time, so one timer is enough: that of the oldest.
+
+const std = @import("std");
+const asyncio = @import("../eventloop/asyncio.zig");
+const c = @import("cpython").capi;
+const o = @import("cpython").object;
+const errors = @import("cpython").errors;
+const upgrade = @import("opening.zig");
+const Endpoint = @import("endpoint.zig").Endpoint;
+const Protocol = @import("protocol.zig").Protocol;
+const Object = o.Object;
+const Error = o.Error;
+
+/// A timer may come early by this: an event loop's clock has steps, of a millisecond in uvloop.
+const clock_step = 0.001;
+
+/// In an endpoint: the list through its protocols.
+pub const Pending = extern struct {
+    first: ?*Protocol = null,
+    last: ?*Protocol = null,
+    count: usize = 0,
+    count_max: usize,
+    /// A TimerHandle for the deadline of the oldest, or of one that was before it.
+    timer: ?*Object = null,
+};
+
+/// In a protocol: its place in the list.
+pub const Place = extern struct {
+    is_taken: bool = false,
+    previous: ?*Protocol = null,
+    next: ?*Protocol = null,
+    /// In the event loop's time; infinite if there is none.
+    deadline: f64 = 0,
+};
+
+/// The opening handshake begins. If that makes one too many, who has taken longest goes.
+pub fn begin(protocol: *Protocol) Error!void {
+    const endpoint = protocol.endpoint;
+    const pending = &endpoint.pending;
+    var deadline = std.math.inf(f64);
+    if (endpoint.handshake_seconds < deadline) {
+        deadline = try asyncio.time(endpoint.state, endpoint.loop) + endpoint.handshake_seconds;
+        if (pending.timer == null) try startTimer(endpoint, endpoint.handshake_seconds);
+    }
+    protocol.place = .{ .is_taken = true, .previous = pending.last, .deadline = deadline };
+    if (pending.last) |last| last.place.next = protocol else pending.first = protocol;
+    pending.last = protocol;
+    pending.count += 1;
+    if (pending.count <= pending.count_max) return;
+    const oldest = o.incref(pending.first.?);
+    defer o.decref(oldest);
+    end(oldest);
+    try upgrade.crowdedOut(oldest);
+}
+
+/// The opening handshake is over, well or not. May be called again.
+pub fn end(protocol: *Protocol) void {
+    const place = protocol.place;
+    if (!place.is_taken) return;
+    const pending = &protocol.endpoint.pending;
+    if (place.previous) |previous| previous.place.next = place.next else pending.first = place.next;
+    if (place.next) |next| next.place.previous = place.previous else pending.last = place.previous;
+    protocol.place = .{};
+    pending.count -= 1;
+    if (pending.count == 0) asyncio.cancelTimer(protocol.endpoint.state, &pending.timer);
+}
+
+fn startTimer(endpoint: *Endpoint, seconds: f64) Error!void {
+    endpoint.pending.timer = try asyncio.callLater(endpoint.state, endpoint.loop, seconds, &endpoint.ob, "handshakes_timed_out");
+}
+
+/// The timer's callback.
+pub fn timedOut(endpoint: *Endpoint) Error!void {
+    o.clear(&endpoint.pending.timer);
+    const now = try asyncio.time(endpoint.state, endpoint.loop);
+    endExpired(endpoint, now) catch |failure| {
+        const aside: errors.Aside = .begin();
+        defer aside.end();
+        rearm(endpoint, now) catch errors.ignore(&endpoint.ob);
+        return failure;
+    };
+    try rearm(endpoint, now);
+}
+
+fn endExpired(endpoint: *Endpoint, now: f64) Error!void {
+    while (endpoint.pending.first) |protocol| {
+        if (protocol.place.deadline > now + clock_step) return;
+        _ = o.incref(protocol);
+        defer o.decref(protocol);
+        end(protocol);
+        try upgrade.timedOut(protocol);
+    }
+}
+
+fn rearm(endpoint: *Endpoint, now: f64) Error!void {
+    const oldest = endpoint.pending.first orelse return;
+    if (endpoint.pending.timer == null) try startTimer(endpoint, oldest.place.deadline - now);
+}

@@ -1,0 +1,308 @@
+//! Protocol: the asyncio.BufferedProtocol of a connection. Callbacks of the event loop, and nothing else.
+
+const core = @import("core");
+const asyncio = @import("../eventloop/asyncio.zig");
+const c = @import("cpython").capi;
+const o = @import("cpython").object;
+const clock = @import("../eventloop/clock.zig");
+const delivery = @import("../connection/delivery.zig");
+const ending = @import("../connection/ending.zig");
+const errors = @import("cpython").errors;
+const listeners = @import("../listener/listener.zig");
+const log = @import("../eventloop/log.zig");
+const pending = @import("pending.zig");
+const ping = @import("../connection/ping.zig");
+const send = @import("../connection/send.zig");
+const socket = @import("net").socket;
+const upgrade = @import("opening.zig");
+const upgrade_client = @import("client.zig");
+const Endpoint = @import("endpoint.zig").Endpoint;
+const Gathered = @import("../connection/gather.zig").Gathered;
+const Room = @import("../memory/chunk.zig").Room;
+const Input = @import("../memory/receive_buffer.zig").Input;
+const State = @import("../state/state.zig").State;
+const WSListener = listeners.WSListener;
+const WSTransport = @import("../transport/transport.zig").WSTransport;
+const Object = o.Object;
+const Error = o.Error;
+
+pub const Protocol = extern struct {
+    ob: Object,
+    endpoint: *Endpoint,
+    /// From connection_made on.
+    transport: ?*WSTransport,
+    /// What a client's ws_connect returns: kept here because the connection may be lost before that returns.
+    listener: ?*WSListener,
+    /// A client's future: done when the handshake is, or has failed.
+    upgraded: ?*Object,
+    /// Among the connections whose handshake is not done.
+    place: pending.Place,
+    /// How far the head of the handshake was read; a server's is not behind interim ones.
+    reader: core.answer.AnswerReader,
+
+    /// Ends a client's wait for the handshake with an exception (borrowed) or, with null, well.
+    pub fn settle(self: *Protocol, exception: ?*Object) Error!void {
+        const future = self.upgraded orelse return;
+        const state = self.endpoint.state;
+        if (exception) |e| return asyncio.setException(state, future, e);
+        try asyncio.setResult(state, future, c.none());
+    }
+};
+
+pub fn create(endpoint: *Endpoint) Error!*Protocol {
+    const self = try o.allocate(Protocol, endpoint.state.types.Protocol);
+    self.endpoint = o.incref(endpoint);
+    errdefer o.decref(self);
+    if (endpoint.is_client) self.upgraded = try o.callMethod(endpoint.loop, endpoint.state.names.create_future, .{});
+    return self;
+}
+
+pub fn connectionMade(self: *Protocol, underlying: *Object) Error!void {
+    const endpoint = self.endpoint;
+    const transport = try WSTransport.create(endpoint, underlying);
+    o.clear(&self.transport);
+    self.transport = transport;
+    try logMade(transport);
+    try pending.begin(self);
+    if (endpoint.is_client) try upgrade_client.sendRequest(transport);
+}
+
+fn logMade(transport: *WSTransport) Error!void {
+    const logger = transport.connection().endpoint.logger;
+    if (!(log.isEnabled(transport.state, logger, log.info_level) catch return errors.ignore(logger))) return;
+    const peername = try transport.extraInfo(transport.state.names.peername);
+    defer o.decref(peername);
+    const message = if (transport.is_client_side != 0) "connected to %s" else "connection from %s";
+    log.write(logger, transport.state.names.info, message, .{peername});
+}
+
+/// Memory for the next read.
+pub fn room(self: *Protocol) Error!Room {
+    const transport = self.transport orelse return unconnected();
+    const connection = transport.connection();
+    try delivery.yieldRest(connection);
+    // What is only received to be dropped needs no memory of the connection's own.
+    if (connection.is_input_ended) connection.input.giveUp(self.endpoint.loop_state);
+    return connection.input.room(self.endpoint.loop_state);
+}
+
+fn unconnected() Error {
+    return errors.raise("RuntimeError", "the event loop received before it called connection_made()");
+}
+
+fn getBuffer(self: *Protocol, _: *Object) callconv(.c) ?*Object {
+    const memory = room(self) catch return null;
+    return o.toC(self.endpoint.loop_state.viewOf(memory));
+}
+
+fn bufferUpdated(self: *Protocol, count_object: *Object) callconv(.c) ?*Object {
+    const count = c.PyLong_AsSsize_t(count_object);
+    if (count < 0) return if (c.PyErr_Occurred() != null) null else o.none();
+    received(self, @intCast(count)) catch return null;
+    return o.none();
+}
+
+/// So many bytes were received into the memory from `room`.
+pub fn received(self: *Protocol, count: usize) Error!void {
+    const transport = o.incref(self.transport orelse return unconnected());
+    defer o.decref(transport);
+    const connection = transport.connection();
+    connection.received_at = clock.now(transport.state);
+    var gathered: Gathered = .{};
+    gathered.begin(transport);
+    return gathered.end(transport, process(self, transport, count));
+}
+
+fn process(self: *Protocol, transport: *WSTransport, count: usize) Error!void {
+    const connection = transport.connection();
+    const loop = self.endpoint.loop_state;
+    const taken = try connection.input.take(loop, count);
+    defer Input.giveBack(taken, loop);
+    if (connection.is_input_ended) return;
+    var bytes = taken.bytes;
+    if (connection.listener == null) {
+        const head_size = try upgrade.received(self, transport, bytes) orelse return;
+        bytes = bytes[head_size..];
+    }
+    if (try delivery.deliver(transport, taken, bytes)) return;
+    _ = try connection.input.room(loop);
+    try received(self, 0);
+}
+
+/// The peer ended its side, after which it gets no more from us: the transport closes.
+pub fn ended(self: *Protocol) Error!void {
+    const transport = self.transport orelse return unconnected();
+    if (transport.connection().listener == null) try upgrade_client.ended(self, transport);
+    ending.debug(transport, "EOF received");
+}
+
+fn eofReceived(self: *Protocol, _: ?*Object) callconv(.c) ?*Object {
+    ended(self) catch return null;
+    return o.boolean(false);
+}
+
+fn connectionLost(self: *Protocol, cause: *Object) callconv(.c) ?*Object {
+    lost(self, cause) catch return null;
+    return o.none();
+}
+
+/// The connection is gone, by an exception or None.
+pub fn lost(self: *Protocol, cause: *Object) Error!void {
+    const transport = o.incref(self.transport orelse return);
+    defer o.decref(transport);
+    const connection = transport.connection();
+    ending.noteLoss(transport, cause);
+    connection.is_input_ended = true;
+    connection.socket = socket.none;
+    connection.input.giveUp(self.endpoint.loop_state);
+    pending.end(self);
+    asyncio.cancelTimer(transport.state, &connection.end_timer);
+    logLost(transport, cause);
+    defer finish(transport);
+    try ping.lost(transport);
+    try upgrade_client.lost(self, cause);
+    const listener = connection.listener orelse return;
+    connection.listener = null;
+    defer o.decref(listener);
+    const result = listener.vtable.on_ws_disconnected(listener, transport, 0);
+    if (result) |object| o.decref(object) else try ending.listenerError(transport, .on_ws_disconnected);
+}
+
+fn logLost(transport: *WSTransport, cause: *Object) void {
+    const logger = transport.connection().endpoint.logger;
+    const info = transport.state.names.info;
+    if (o.isNone(cause)) return log.write(logger, info, "disconnected", .{});
+    log.write(logger, info, "disconnected: %r", .{cause});
+}
+
+/// Wakes those who wait for the end of the connection.
+fn finish(transport: *WSTransport) void {
+    const aside: errors.Aside = .begin();
+    defer aside.end();
+    const list = transport.connection().waiters orelse return;
+    wake(transport.state, list) catch errors.ignore(list);
+}
+
+fn wake(state: *State, list: *Object) Error!void {
+    const futures = try o.check(c.PyList_AsTuple(list));
+    defer o.decref(futures);
+    for (0..@intCast(c.PyTuple_Size(futures))) |i| try asyncio.setResult(state, c.PyTuple_GetItem(futures, @intCast(i)).?, c.none());
+}
+
+fn pauseWriting(self: *Protocol, _: ?*Object) callconv(.c) ?*Object {
+    return o.toC(paused(self));
+}
+
+/// More than the high-water mark is queued. Returns what the listener's callback did.
+pub fn paused(self: *Protocol) Error!*Object {
+    if (self.transport) |transport| transport.connection().is_paused = true;
+    return flowControl(self, "pause_writing", listeners.pauseIsDefault, "the peer reads slower than messages are sent: more than the high-water mark is queued");
+}
+
+fn resumeWriting(self: *Protocol, _: ?*Object) callconv(.c) ?*Object {
+    return o.toC(resumed(self));
+}
+
+/// What is queued has fallen below the low-water mark. Returns what the listener's callback did.
+pub fn resumed(self: *Protocol) Error!*Object {
+    if (self.transport) |transport| {
+        transport.connection().is_paused = false;
+        try send.heldPong(transport);
+    }
+    return flowControl(self, "resume_writing", listeners.resumeIsDefault, "what was queued has fallen below the low-water mark");
+}
+
+fn flowControl(self: *Protocol, comptime name: []const u8, comptime isDefault: anytype, comptime warning: [:0]const u8) Error!*Object {
+    const transport = self.transport orelse return o.none();
+    const listener = o.incref(transport.connection().listener orelse return o.none());
+    defer o.decref(listener);
+    if (isDefault(listener, transport.state)) {
+        log.write(self.endpoint.logger, transport.state.names.warning, warning, .{});
+        return o.none();
+    }
+    return o.check(@field(listener.vtable, name)(listener, 0));
+}
+
+/// aiofastnet asks this instead of looking at the class.
+fn isBufferedProtocol(_: *Protocol, _: ?*Object) callconv(.c) ?*Object {
+    return o.boolean(true);
+}
+
+fn connectionMadeMethod(self: *Protocol, underlying: *Object) callconv(.c) ?*Object {
+    connectionMade(self, underlying) catch return null;
+    return o.none();
+}
+
+fn getObject(comptime name: []const u8) fn (*Protocol, ?*anyopaque) callconv(.c) ?*Object {
+    return struct {
+        fn get(self: *Protocol, _: ?*anyopaque) callconv(.c) ?*Object {
+            const object: ?*Object = @ptrCast(@field(self, name));
+            return o.incref(object orelse return o.none());
+        }
+    }.get;
+}
+
+const references = .{ "transport", "listener", "upgraded" };
+
+fn traverse(self: *Protocol, proc: c.visitproc, arg: ?*anyopaque) callconv(.c) c_int {
+    const always = [_]*Object{ @ptrCast(self.ob.ob_type), &self.endpoint.ob };
+    for (always) |object| {
+        const status = o.visit(object, proc, arg);
+        if (status != 0) return status;
+    }
+    inline for (references) |name| {
+        const status = o.visit(@field(self, name), proc, arg);
+        if (status != 0) return status;
+    }
+    return 0;
+}
+
+fn clear(self: *Protocol) callconv(.c) c_int {
+    inline for (references) |name| o.clear(&@field(self, name));
+    return 0;
+}
+
+fn dealloc(self: *Protocol) callconv(.c) void {
+    c.PyObject_GC_UnTrack(self);
+    pending.end(self);
+    _ = clear(self);
+    o.decref(self.endpoint);
+    o.free(&self.ob);
+}
+
+const methods = [_]c.PyMethodDef{
+    o.method("connection_made", connectionMadeMethod, c.METH_O, "connection_made($self, transport, /)\n--\n\nasyncio: the transport is there."),
+    o.method("connection_lost", connectionLost, c.METH_O, "connection_lost($self, exc, /)\n--\n\nasyncio: the transport is gone."),
+    o.method("get_buffer", getBuffer, c.METH_O, "get_buffer($self, sizehint, /)\n--\n\nasyncio: memory to receive into."),
+    o.method("buffer_updated", bufferUpdated, c.METH_O, "buffer_updated($self, nbytes, /)\n--\n\nasyncio: so many bytes were received into it."),
+    o.method("eof_received", eofReceived, c.METH_NOARGS, "eof_received($self, /)\n--\n\nasyncio: the peer ended its side."),
+    o.method("pause_writing", pauseWriting, c.METH_NOARGS, "pause_writing($self, /)\n--\n\nasyncio: too much is queued."),
+    o.method("resume_writing", resumeWriting, c.METH_NOARGS, "resume_writing($self, /)\n--\n\nasyncio: the queue is short again."),
+    o.method("is_buffered_protocol", isBufferedProtocol, c.METH_NOARGS, "is_buffered_protocol($self, /)\n--\n\naiofastnet: receive through get_buffer."),
+    .{},
+};
+
+const getset = [_]c.PyGetSetDef{
+    .{ .name = "transport", .get = @ptrCast(&getObject("transport")), .doc = "The WSTransport, or None before connection_made." },
+    .{ .name = "listener", .get = @ptrCast(&getObject("listener")), .doc = "A client's WSListener, or None before the handshake is done." },
+    .{ .name = "upgraded", .get = @ptrCast(&getObject("upgraded")), .doc = "A client's future that is done when the handshake is; None on a server." },
+    .{},
+};
+
+const slots = [_]c.PyType_Slot{
+    o.slot(c.Py_tp_traverse, &traverse),
+    o.slot(c.Py_tp_clear, &clear),
+    o.slot(c.Py_tp_dealloc, &dealloc),
+    o.slot(c.Py_tp_methods, &methods),
+    o.slot(c.Py_tp_getset, &getset),
+    o.slots_end,
+};
+
+pub fn spec() c.PyType_Spec {
+    return .{
+        .name = "picows._native.Protocol",
+        .basicsize = @sizeOf(Protocol),
+        .flags = c.Py_TPFLAGS_DEFAULT | c.Py_TPFLAGS_HAVE_GC | c.Py_TPFLAGS_DISALLOW_INSTANTIATION,
+        .slots = &slots,
+    };
+}

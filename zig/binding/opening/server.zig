@@ -1,0 +1,199 @@
+//! The opening handshake on a server (RFC 6455 4.2): a request in, an answer out.
+
+const core = @import("core");
+const c = @import("cpython").capi;
+const o = @import("cpython").object;
+const ending = @import("../connection/ending.zig");
+const errors = @import("cpython").errors;
+const log = @import("../eventloop/log.zig");
+const pending = @import("pending.zig");
+const send = @import("../connection/send.zig");
+const upgrade = @import("opening.zig");
+const Protocol = @import("protocol.zig").Protocol;
+const State = @import("../state/state.zig").State;
+const WSListener = @import("../listener/listener.zig").WSListener;
+const WSTransport = @import("../transport/transport.zig").WSTransport;
+const Object = o.Object;
+const Error = o.Error;
+
+pub fn received(protocol: *Protocol, transport: *WSTransport, bytes: []const u8) Error!?usize {
+    var fields: [core.http.field_count_max]core.http.Field = undefined;
+    const head = switch (protocol.reader.reader.next(bytes, &fields)) {
+        .head => |head| head,
+        .need_more => {
+            try transport.connection().input.keepTail(bytes);
+            return null;
+        },
+        .failure => |failure| return refuse(protocol, transport, 400, failure.message()),
+    };
+    const line = core.http.parseRequestLine(head.start_line) orelse return refuse(protocol, transport, 400, "malformed request line");
+    if (core.handshake.checkHttp(line, head)) |failure| return refuse(protocol, transport, failure.status(), failure.message());
+    try makeRequest(transport, line, bytes[0..head.size]);
+    return if (try answer(protocol, transport, head)) head.size else null;
+}
+
+/// Of a request that was found to be a GET of HTTP/1.1.
+fn makeRequest(transport: *WSTransport, line: core.http.RequestLine, head: []const u8) Error!void {
+    const path = try o.bytes(line.target);
+    defer o.decref(path);
+    const data = try o.bytes(head);
+    defer o.decref(data);
+    const request = try o.call(transport.state.imports.make_request, .{ path, data });
+    defer o.decref(request);
+    o.replace(&transport.request, request);
+}
+
+/// Asks the user's factory and answers the request. True if frames follow.
+fn answer(protocol: *Protocol, transport: *WSTransport, head: core.http.Head) Error!bool {
+    const listener = accept(protocol, transport, head) catch {
+        try answerInternalError(protocol, transport);
+        return false;
+    } orelse return false;
+    defer o.decref(listener);
+    try upgrade.open(protocol, transport, listener);
+    return true;
+}
+
+/// Sends the answer that the factory chose. Returns the listener (the caller's reference) if frames follow. What the
+/// factory or its response raises is raised before anything was sent.
+fn accept(protocol: *Protocol, transport: *WSTransport, head: core.http.Head) Error!?*WSListener {
+    const chosen = try choose(transport);
+    defer if (chosen.response) |response| o.decref(response);
+    const listener = chosen.listener orelse {
+        try respondLast(protocol, transport, chosen.response.?);
+        try transport.disconnect(true);
+        return null;
+    };
+    errdefer o.decref(listener);
+    const accept_value = switch (core.handshake.checkUpgrade(head)) {
+        .failure => |failure| {
+            _ = try refuse(protocol, transport, failure.status(), failure.message());
+            o.decref(listener);
+            return null;
+        },
+        .accept => |value| value,
+    };
+    if (chosen.response) |response| {
+        try setHeader(transport, response, "Sec-WebSocket-Accept", &accept_value);
+        try respond(transport, response);
+    } else try respondPlainly(transport, &accept_value);
+    return listener;
+}
+
+/// The answer that most servers give: nothing in it is theirs.
+fn respondPlainly(transport: *WSTransport, accept_value: *const [28]u8) Error!void {
+    var buffer: [256]u8 = undefined;
+    const data = try o.bytes(core.handshake.responseSwitching(accept_value, &buffer));
+    const response = o.call(transport.state.imports.switching_response, .{data}) catch |failure| {
+        o.decref(data);
+        return failure;
+    };
+    defer o.decref(response);
+    try sendAnswer(transport, response, data);
+}
+
+/// The user's code raised: log it and answer 500. The peer learns nothing of the exception: its text may hold secrets.
+fn answerInternalError(protocol: *Protocol, transport: *WSTransport) Error!void {
+    const exception = errors.fetch();
+    defer o.decref(exception);
+    if (errors.isFatal(exception)) return errors.restore(o.incref(exception));
+    const logger = transport.connection().endpoint.logger;
+    log.writeException(logger, transport.state.names.@"error", "the listener factory failed, answered 500", exception);
+    try respondError(protocol, transport, 500, "500 Internal Server Error");
+    try transport.disconnect(true);
+}
+
+/// A response, null for the plain 101, and the listener exactly if it is a 101.
+const Chosen = struct { response: ?*Object, listener: ?*WSListener };
+
+/// What the listener factory wants: references in the result are the caller's.
+fn choose(transport: *WSTransport) Error!Chosen {
+    const state = transport.state;
+    const names = &state.names;
+    const result = try o.call(transport.connection().endpoint.listener_factory, .{transport.request});
+    defer o.decref(result);
+    if (o.isNone(result)) return .{ .response = try errorResponse(state, 404, "404 Not Found"), .listener = null };
+    if (o.isInstance(result, state.types.WSListener)) return .{ .response = null, .listener = @ptrCast(o.incref(result)) };
+    if (!o.isInstance(result, state.imports.WSUpgradeResponseWithListener)) {
+        return errors.raiseFormat("TypeError", "a listener factory returns a WSListener, a WSUpgradeResponseWithListener or None, not %R", .{result});
+    }
+    const response = try o.check(c.PyObject_GetAttr(result, names.response));
+    errdefer o.decref(response);
+    const status_object = try o.check(c.PyObject_GetAttr(response, names.status));
+    defer o.decref(status_object);
+    const status = c.PyLong_AsLong(status_object);
+    if (status == -1 and c.PyErr_Occurred() != null) return error.Python;
+    const listener = try o.check(c.PyObject_GetAttr(result, names.listener));
+    if (status != 101) {
+        o.decref(listener);
+        return .{ .response = response, .listener = null };
+    }
+    errdefer o.decref(listener);
+    try upgrade.checkListener(state, listener);
+    return .{ .response = response, .listener = @ptrCast(listener) };
+}
+
+/// Answers a request that cannot be served, and writes one log line.
+fn refuse(protocol: *Protocol, transport: *WSTransport, status: u16, message: [:0]const u8) Error!?usize {
+    const reason = try o.text(message);
+    defer o.decref(reason);
+    const number = try o.check(c.PyLong_FromLong(status));
+    defer o.decref(number);
+    log.write(transport.connection().endpoint.logger, transport.state.names.warning, "upgrade refused with %d: %s", .{ number, reason });
+    try respondError(protocol, transport, status, message);
+    // There may be more of the request to come.
+    try ending.lingerAndDisconnect(transport);
+    return null;
+}
+
+fn respondError(protocol: *Protocol, transport: *WSTransport, status: u16, body: []const u8) Error!void {
+    const response = try errorResponse(transport.state, status, body);
+    defer o.decref(response);
+    try respondLast(protocol, transport, response);
+}
+
+fn errorResponse(state: *State, status: u16, body: []const u8) Error!*Object {
+    const number = try o.check(c.PyLong_FromLong(status));
+    defer o.decref(number);
+    const content = try o.bytes(body);
+    defer o.decref(content);
+    const headers = try o.check(c.PyDict_New());
+    defer o.decref(headers);
+    // RFC 6455 4.4: which version to come back with.
+    if (status == 426) {
+        const version = try o.text("13");
+        defer o.decref(version);
+        try o.checkStatus(c.PyDict_SetItemString(headers, "Sec-WebSocket-Version", version));
+    }
+    return o.callMethod(state.imports.WSUpgradeResponse, state.names.create_error_response, .{ number, content, headers });
+}
+
+/// Sends an answer that no frames follow. The caller disconnects.
+fn respondLast(protocol: *Protocol, transport: *WSTransport, response: *Object) Error!void {
+    transport.connection().is_input_ended = true;
+    pending.end(protocol);
+    try setHeader(transport, response, "Connection", "close");
+    try respond(transport, response);
+}
+
+fn setHeader(transport: *WSTransport, response: *Object, name: []const u8, value: []const u8) Error!void {
+    const headers = try o.check(c.PyObject_GetAttr(response, transport.state.names.headers));
+    defer o.decref(headers);
+    const key = try o.text(name);
+    defer o.decref(key);
+    const text = try o.text(value);
+    defer o.decref(text);
+    try o.checkStatus(c.PyObject_SetItem(headers, key, text));
+}
+
+fn respond(transport: *WSTransport, response: *Object) Error!void {
+    try sendAnswer(transport, response, try o.callMethod(response, transport.state.names.to_bytes, .{}));
+}
+
+/// Takes the reference to `data` over.
+fn sendAnswer(transport: *WSTransport, response: *Object, data: *Object) Error!void {
+    o.replace(&transport.response, response);
+    const endpoint = transport.connection().endpoint;
+    if (endpoint.log_debug) log.debug(transport.state, endpoint.logger, "%r answered with %r", .{ transport.request, response });
+    try send.queue(transport, data);
+}

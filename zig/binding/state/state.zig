@@ -1,0 +1,254 @@
+//! What one instance of the module keeps: its types, the Python objects it calls, interned names. There are no mutable
+//! globals, so several interpreters may load the module.
+
+const std = @import("std");
+const core = @import("core");
+const c = @import("cpython").capi;
+const o = @import("cpython").object;
+const MethodCall = @import("cpython").method_call.MethodCall;
+const Object = o.Object;
+const Error = o.Error;
+
+/// Attribute and method names, each field an interned str of its own name.
+pub const Names = struct {
+    __get__: *Object,
+    abort: *Object,
+    add_reader: *Object,
+    add_writer: *Object,
+    call_exception_handler: *Object,
+    call_later: *Object,
+    call_soon: *Object,
+    can_write_eof: *Object,
+    cancel: *Object,
+    close: *Object,
+    create_error_response: *Object,
+    create_future: *Object,
+    done: *Object,
+    @"error": *Object,
+    exception: *Object,
+    fileno: *Object,
+    get_extra_info: *Object,
+    get_write_buffer_size: *Object,
+    getpeername: *Object,
+    getsockname: *Object,
+    headers: *Object,
+    info: *Object,
+    is_closing: *Object,
+    is_user_specific_pong: *Object,
+    isEnabledFor: *Object,
+    join: *Object,
+    listener: *Object,
+    log: *Object,
+    on_ws_connected: *Object,
+    on_ws_disconnected: *Object,
+    on_ws_frame: *Object,
+    pause_writing: *Object,
+    peername: *Object,
+    remove_reader: *Object,
+    remove_writer: *Object,
+    response: *Object,
+    resume_writing: *Object,
+    run: *Object,
+    send_user_specific_ping: *Object,
+    set_exception: *Object,
+    set_result: *Object,
+    socket: *Object,
+    ssl_object: *Object,
+    status: *Object,
+    time: *Object,
+    to_bytes: *Object,
+    warning: *Object,
+    write: *Object,
+    write_eof: *Object,
+};
+
+/// Python classes and functions that the binding calls, with the module each comes from.
+pub const Imports = struct {
+    CloseCodeBase: *Object,
+    TimeoutError: *Object,
+    WSBroadcastResult: *Object,
+    everything_sent: *Object,
+    WSHandshakeError: *Object,
+    WSInvalidHeaderError: *Object,
+    WSInvalidMessageError: *Object,
+    WSInvalidStatusError: *Object,
+    WSInvalidUpgradeError: *Object,
+    WSProtocolError: *Object,
+    WSUpgradeResponse: *Object,
+    WSUpgradeResponseWithListener: *Object,
+    make_headers: *Object,
+    make_response: *Object,
+    make_request: *Object,
+    switching_response: *Object,
+    WSCloseHandshake: *Object,
+    WSCloseInfo: *Object,
+    wait_disconnected: *Object,
+    make_disconnect_info: *Object,
+    measure_roundtrip_time: *Object,
+    monotonic: *Object,
+    copy_context: *Object,
+    inet_ntop: *Object,
+    socket_from_handle: *Object,
+    TransportSocket: *Object,
+
+    /// Where those come from that are not exceptions of the package.
+    const sources = .{
+        .make_headers = "picows.header_text",
+        .CloseCodeBase = "picows.closing",
+        .TimeoutError = "builtins",
+        .WSBroadcastResult = "picows.broadcast",
+        .everything_sent = "picows.broadcast",
+        .WSUpgradeResponse = "picows.handshake",
+        .WSUpgradeResponseWithListener = "picows.handshake",
+        .make_response = "picows.handshake",
+        .make_request = "picows.handshake",
+        .switching_response = "picows.handshake",
+        .WSCloseHandshake = "picows.closing",
+        .WSCloseInfo = "picows.closing",
+        .wait_disconnected = "picows.closing",
+        .make_disconnect_info = "picows.closing",
+        .measure_roundtrip_time = "picows.roundtrip",
+        .monotonic = "time",
+        .copy_context = "contextvars",
+        .inet_ntop = "socket",
+        .socket_from_handle = "picows.tcp",
+        .TransportSocket = "asyncio.trsock",
+    };
+
+    fn module(comptime name: []const u8) [:0]const u8 {
+        return if (@hasField(@TypeOf(sources), name)) @field(sources, name) else "picows.exceptions";
+    }
+};
+
+/// The types that the module defines; those of the TCP transport where there is one.
+pub const Types = struct {
+    Acceptor: *Object,
+    Chunk: *Object,
+    Endpoint: *Object,
+    Hub: *Object,
+    LoopState: *Object,
+    NativeListener: *Object,
+    Protocol: *Object,
+    TcpTransport: *Object,
+    WSFrame: *Object,
+    WSListener: *Object,
+    WSTransport: *Object,
+};
+
+/// Functions of the module that it has Python call.
+pub const Callbacks = struct {
+    serve_tcp: *Object,
+};
+
+/// Enumerations, made from the core's, and their members in the core's order.
+pub const Enums = struct {
+    WSMsgType: *Object,
+    WSCloseCode: *Object,
+    WSAutoPingStrategy: *Object,
+    msg_types: [16]?*Object,
+    close_codes: [close_code_count]?*Object,
+
+    pub const close_code_count = std.enums.values(core.CloseCode).len;
+};
+
+pub const State = struct {
+    names: Names,
+    imports: Imports,
+    types: Types,
+    callbacks: Callbacks,
+    enums: Enums,
+    mask: core.mask.Kernel,
+    method_call: MethodCall,
+    /// For extensions; its references to types are those of `types`.
+    api: @import("../capsule.zig").Api,
+
+    pub fn of(module: *Object) *State {
+        return @ptrCast(@alignCast(c.PyModule_GetState(module).?));
+    }
+
+    pub fn loadNames(self: *State) Error!void {
+        var words: Words = .{ .rest = comptime joined(Names) };
+        for (fieldsOf(&self.names)) |*field| field.* = try o.check(c.PyUnicode_InternFromString(words.next()));
+    }
+
+    pub fn loadImports(self: *State) Error!void {
+        var words: Words = .{ .rest = comptime joined(Imports) };
+        for (fieldsOf(&self.imports)) |*field| {
+            const module = try o.check(c.PyImport_ImportModule(words.next()));
+            defer o.decref(module);
+            field.* = try o.check(c.PyObject_GetAttrString(module, words.next()));
+        }
+    }
+};
+
+/// Texts that end in a NUL, one behind the other. Code that is repeated for each name is a twelfth of the extension, and a
+/// table of pointers to them, each with its relocation, is as large.
+const Words = struct {
+    rest: [*:0]const u8,
+
+    fn next(self: *Words) [*:0]const u8 {
+        const word = self.rest;
+        self.rest += std.mem.len(word) + 1;
+        return word;
+    }
+};
+
+/// What the fields of Names or Imports are called, in order; those of Imports each behind its module.
+fn joined(comptime T: type) [*:0]const u8 {
+    @setEvalBranchQuota(10_000);
+    var text: [:0]const u8 = "";
+    for (std.meta.fieldNames(T), 0..) |name, i| {
+        std.debug.assert(@offsetOf(T, name) == i * @sizeOf(*Object));
+        text = text ++ (if (T == Imports) Imports.module(name) ++ "\x00" else "") ++ name ++ "\x00";
+    }
+    return text.ptr;
+}
+
+fn fieldsOf(fields: anytype) []*Object {
+    return std.mem.bytesAsSlice(*Object, std.mem.asBytes(fields));
+}
+
+/// Calls `proc` for every reference that the state holds. CPython zeroes the state before the module is filled, so a
+/// reference that is not there yet reads as null.
+pub fn traverse(module: *Object, proc: c.visitproc, arg: ?*anyopaque) callconv(.c) c_int {
+    const self: *State = @ptrCast(@alignCast(c.PyModule_GetState(module) orelse return 0));
+    var references: References = .{ .state = self };
+    while (references.next()) |field| {
+        const status = o.visit(field.*, proc, arg);
+        if (status != 0) return status;
+    }
+    return 0;
+}
+
+pub fn clear(module: *Object) callconv(.c) c_int {
+    const self: *State = @ptrCast(@alignCast(c.PyModule_GetState(module) orelse return 0));
+    var references: References = .{ .state = self };
+    while (references.next()) |field| o.clear(field);
+    return 0;
+}
+
+pub fn free(module: ?*anyopaque) callconv(.c) void {
+    _ = clear(@ptrCast(@alignCast(module.?)));
+}
+
+/// Walks the reference fields of State, which are all of its words up to `mask`.
+const References = struct {
+    state: *State,
+    group: usize = 0,
+    index: usize = 0,
+
+    fn next(self: *References) ?*?*Object {
+        inline for (.{ "names", "imports", "types", "callbacks", "enums" }, 0..) |name, group| {
+            if (self.group == group) {
+                const words: []?*Object = std.mem.bytesAsSlice(?*Object, std.mem.asBytes(&@field(self.state, name)));
+                if (self.index < words.len) {
+                    self.index += 1;
+                    return &words[self.index - 1];
+                }
+                self.group += 1;
+                self.index = 0;
+            }
+        }
+        return null;
+    }
+};

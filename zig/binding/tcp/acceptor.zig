@@ -1,0 +1,162 @@
+//! Acceptor: takes the connections that wait at a listening TCP socket. When and how long it listens is the affair of
+//! picows.server.
+
+const c = @import("cpython").capi;
+const o = @import("cpython").object;
+const errors = @import("cpython").errors;
+const linux = @import("net").linux;
+const socket = @import("net").socket;
+const tcp = @import("tcp.zig");
+const Endpoint = @import("../opening/endpoint.zig").Endpoint;
+const State = @import("../state/state.zig").State;
+const TcpTransport = tcp.TcpTransport;
+const Object = o.Object;
+const Error = o.Error;
+
+/// How many connections are accepted before other callbacks of the event loop get their turn.
+const batch_size_max = 64;
+
+pub const Acceptor = extern struct {
+    ob: Object,
+    endpoint: *Endpoint,
+    /// The listening socket, Python's object.
+    listening: *Object,
+    handle: linux.Handle,
+    /// How many of the accepted connections are not lost. Changed by the thread of the event loop alone: a transport that
+    /// the garbage collector takes, perhaps in another thread, is not taken off.
+    count: usize,
+    /// Called when none is left; null to be asked for `count` instead.
+    on_idle: ?*Object,
+
+    pub fn attach(self: *Acceptor, transport: *TcpTransport) void {
+        transport.acceptor = o.incref(self);
+        self.count += 1;
+    }
+
+    pub fn detach(self: *Acceptor) void {
+        self.count -= 1;
+        const callback = self.on_idle orelse return;
+        if (self.count > 0) return;
+        o.decref(o.call(callback, .{}) catch return errors.ignore(callback));
+    }
+
+    /// Raises OSError if no more can be accepted now, as when the process has no file descriptors left.
+    fn accept(self: *Acceptor) Error!void {
+        for (0..batch_size_max) |_| {
+            var peer: linux.Address = undefined;
+            switch (linux.accept(self.handle, &peer)) {
+                .none => return,
+                .failed => |code| return errors.raiseErrno(code),
+                .handle => |handle| {
+                    // Inherited is what the listening socket was told, but not this.
+                    socket.setQuickAck(handle);
+                    try TcpTransport.accepted(self, handle, &peer);
+                },
+            }
+        }
+    }
+
+    /// The transports of the connections that are not lost.
+    fn transports(self: *Acceptor) Error!*Object {
+        const list = try o.check(c.PyList_New(0));
+        errdefer o.decref(list);
+        const hub = self.endpoint.loop_state.hub orelse return list;
+        var next = hub.first;
+        while (next) |transport| : (next = transport.hub_next) {
+            if (transport.acceptor == self) try o.checkStatus(c.PyList_Append(list, &transport.ob));
+        }
+        return list;
+    }
+};
+
+fn new(class: *c.PyTypeObject, arguments: *Object, kwargs: ?*Object) callconv(.c) ?*Object {
+    return o.toC(create(class, arguments, kwargs));
+}
+
+fn create(class: *c.PyTypeObject, arguments: *Object, kwargs: ?*Object) Error!*Object {
+    const names = [_]?[*:0]const u8{ "endpoint", "sock", null };
+    var endpoint: *Object = undefined;
+    var listening: *Object = undefined;
+    if (c.PyArg_ParseTupleAndKeywords(arguments, kwargs, "OO:Acceptor", &names, &endpoint, &listening) == 0) return error.Python;
+    const state: *State = @ptrCast(@alignCast(c.PyType_GetModuleState(class).?));
+    if (!o.isInstance(endpoint, state.types.Endpoint)) return errors.raise("TypeError", "endpoint is an Endpoint");
+    const handle = try tcp.handleOf(state, listening);
+    const self = try o.allocate(Acceptor, @ptrCast(class));
+    self.endpoint = @ptrCast(o.incref(endpoint));
+    self.listening = o.incref(listening);
+    self.handle = handle;
+    socket.setNoDelay(self.handle);
+    return &self.ob;
+}
+
+fn acceptMethod(self: *Acceptor, _: ?*Object) callconv(.c) ?*Object {
+    self.accept() catch return null;
+    return o.none();
+}
+
+fn transportsMethod(self: *Acceptor, _: ?*Object) callconv(.c) ?*Object {
+    return o.toC(self.transports());
+}
+
+fn notifyWhenIdle(self: *Acceptor, callback: *Object) callconv(.c) ?*Object {
+    o.clear(&self.on_idle);
+    self.on_idle = o.incref(callback);
+    return o.none();
+}
+
+fn getCount(self: *Acceptor, _: ?*anyopaque) callconv(.c) ?*Object {
+    return c.PyLong_FromSsize_t(@intCast(self.count));
+}
+
+fn traverse(self: *Acceptor, proc: c.visitproc, arg: ?*anyopaque) callconv(.c) c_int {
+    for ([_]?*Object{ @ptrCast(self.ob.ob_type), &self.endpoint.ob, self.listening, self.on_idle }) |object| {
+        const status = o.visit(object, proc, arg);
+        if (status != 0) return status;
+    }
+    return 0;
+}
+
+fn clear(self: *Acceptor) callconv(.c) c_int {
+    o.clear(&self.on_idle);
+    return 0;
+}
+
+fn dealloc(self: *Acceptor) callconv(.c) void {
+    c.PyObject_GC_UnTrack(self);
+    _ = clear(self);
+    o.decref(self.listening);
+    o.decref(self.endpoint);
+    o.free(&self.ob);
+}
+
+const methods = [_]c.PyMethodDef{
+    o.method("accept", acceptMethod, c.METH_NOARGS, "accept($self, /)\n--\n\nThe event loop's reader: accepts what waits. Raises OSError if that is not possible now."),
+    o.method("transports", transportsMethod, c.METH_NOARGS, "transports($self, /)\n--\n\nThe transports of the connections that are not lost."),
+    o.method("notify_when_idle", notifyWhenIdle, c.METH_O, "notify_when_idle($self, callback, /)\n--\n\nHave a function called whenever the last connection is lost."),
+    .{},
+};
+
+const getset = [_]c.PyGetSetDef{
+    .{ .name = "count", .get = @ptrCast(&getCount), .doc = "How many connections are not lost." },
+    .{},
+};
+
+const slots = [_]c.PyType_Slot{
+    o.slot(c.Py_tp_doc, "Accepts the connections of a listening, non-blocking TCP socket."),
+    o.slot(c.Py_tp_new, &new),
+    o.slot(c.Py_tp_traverse, &traverse),
+    o.slot(c.Py_tp_clear, &clear),
+    o.slot(c.Py_tp_dealloc, &dealloc),
+    o.slot(c.Py_tp_methods, &methods),
+    o.slot(c.Py_tp_getset, &getset),
+    o.slots_end,
+};
+
+pub fn spec() c.PyType_Spec {
+    return .{
+        .name = "picows._native.Acceptor",
+        .basicsize = @sizeOf(Acceptor),
+        .flags = c.Py_TPFLAGS_DEFAULT | c.Py_TPFLAGS_HAVE_GC | c.Py_TPFLAGS_IMMUTABLETYPE,
+        .slots = &slots,
+    };
+}

@@ -1,0 +1,178 @@
+//! Hub: one epoll set for the TCP connections of an event loop that we made ourselves. The loop watches the set as if it
+//! were one more socket and calls `ready`; which of the connections that is about is found here, without a handle, a
+//! callback and a turn of the loop for each.
+
+const c = @import("cpython").capi;
+const o = @import("cpython").object;
+const errors = @import("cpython").errors;
+const linux = @import("net").linux;
+const watching = @import("watch.zig");
+const LoopState = @import("../memory/loop_state.zig").LoopState;
+const TcpTransport = @import("tcp.zig").TcpTransport;
+const Object = o.Object;
+const Error = o.Error;
+
+/// How many connections are served before other callbacks of the event loop get their turn.
+const batch_size_max = 64;
+
+/// The event loop's reader owns the hub, so that the hub, with the connections that nobody ended, goes when the loop
+/// goes. `LoopState` knows it without a reference.
+pub const Hub = extern struct {
+    ob: Object,
+    loop_state: *LoopState,
+    epoll: linux.Handle,
+    /// The connections that were not lost, each with a reference, linked through themselves.
+    first: ?*TcpTransport,
+    count: usize,
+
+    /// The hub of an event loop (borrowed), made when first asked for.
+    pub fn of(loop_state: *LoopState, loop: *Object) Error!*Hub {
+        if (loop_state.hub) |hub| return hub;
+        const state = loop_state.state;
+        const self = try o.allocate(Hub, state.types.Hub);
+        self.epoll = -1;
+        self.loop_state = o.incref(loop_state);
+        defer o.decref(self);
+        self.epoll = linux.epollCreate() catch return errors.raise("OSError", "no epoll set can be made for the connections of this event loop");
+        const number = try o.check(c.PyLong_FromLong(self.epoll));
+        defer o.decref(number);
+        const callback = try o.check(c.PyObject_GetAttrString(&self.ob, "ready"));
+        defer o.decref(callback);
+        try o.callMethodVoid(loop, state.names.add_reader, .{ number, callback });
+        loop_state.hub = self;
+        return self;
+    }
+
+    /// Takes a connection in, with a reference to it. It is watched once something is wanted of it.
+    pub fn add(self: *Hub, transport: *TcpTransport) void {
+        transport.hub = self;
+        transport.hub_next = self.first;
+        if (self.first) |first| first.hub_previous = transport;
+        self.first = transport;
+        self.count += 1;
+        _ = o.incref(transport);
+    }
+
+    /// Watches a connection for events; for none it leaves the set, where it would still be reported when it breaks.
+    pub fn want(self: *Hub, transport: *TcpTransport, events: u32) Error!void {
+        const EPOLL = linux.EPOLL;
+        if (events == 0 and transport.hub_events == 0) return;
+        const operation: u32 = if (transport.hub_events == 0) EPOLL.CTL_ADD else if (events == 0) EPOLL.CTL_DEL else EPOLL.CTL_MOD;
+        const code = linux.epollControl(self.epoll, operation, transport.handle, events, transport);
+        if (code != .SUCCESS and self.epoll != -1) return errors.raiseErrno(code);
+        transport.hub_events = events;
+    }
+
+    /// Lets a connection go. Its handle is still open: a closed one might live on in the set as a duplicate.
+    pub fn remove(self: *Hub, transport: *TcpTransport) void {
+        self.want(transport, 0) catch errors.ignore(&self.ob);
+        if (transport.hub_previous) |previous| previous.hub_next = transport.hub_next else self.first = transport.hub_next;
+        if (transport.hub_next) |next| next.hub_previous = transport.hub_previous;
+        transport.hub_previous = null;
+        transport.hub_next = null;
+        transport.hub = null;
+        self.count -= 1;
+        o.decref(transport);
+    }
+
+    /// In the child of a fork: the set is the parent's as well, so nothing may be taken out of it.
+    pub fn afterFork(self: *Hub) void {
+        linux.close(self.epoll);
+        self.epoll = -1;
+    }
+
+    fn serve(self: *Hub) Error!void {
+        // With one connection there is nothing to ask the kernel about: the set would not be ready without it.
+        if (self.count == 1 and watching.isReadOnly(self.first.?)) {
+            const only = o.incref(self.first.?);
+            defer o.decref(only);
+            return only.handleReady(.{ .in = true });
+        }
+        var memory: [batch_size_max]linux.epoll_event = undefined;
+        const events = linux.epollReady(self.epoll, &memory);
+        // What one connection's callback does may end another that is in this batch.
+        for (events) |event| _ = o.incref(target(event));
+        defer for (events) |event| o.decref(target(event));
+        for (events) |event| {
+            // An error leaves the rest to the next call: they are still ready.
+            if (target(event).hub == self) try target(event).handleReady(.of(event.events));
+        }
+    }
+
+    fn target(event: linux.epoll_event) *TcpTransport {
+        return @ptrFromInt(event.data.ptr);
+    }
+};
+
+/// Which way a socket is ready.
+pub const Readiness = packed struct(u8) {
+    in: bool = false,
+    out: bool = false,
+    /// The connection is broken, or both sides have ended it: reading goes on to the end of what there is.
+    broken: bool = false,
+    unused: u5 = 0,
+
+    fn of(events: u32) Readiness {
+        return .{
+            .in = events & linux.EPOLL.IN != 0,
+            .out = events & linux.EPOLL.OUT != 0,
+            .broken = events & (linux.EPOLL.ERR | linux.EPOLL.HUP) != 0,
+        };
+    }
+};
+
+fn ready(self: *Hub, _: ?*Object) callconv(.c) ?*Object {
+    const hub = o.incref(self);
+    defer o.decref(hub);
+    hub.serve() catch return null;
+    return o.none();
+}
+
+fn traverse(self: *Hub, proc: c.visitproc, arg: ?*anyopaque) callconv(.c) c_int {
+    for ([_]*Object{ @ptrCast(self.ob.ob_type), &self.loop_state.ob }) |object| {
+        const status = o.visit(object, proc, arg);
+        if (status != 0) return status;
+    }
+    var next = self.first;
+    while (next) |transport| : (next = transport.hub_next) {
+        const status = o.visit(&transport.ob, proc, arg);
+        if (status != 0) return status;
+    }
+    return 0;
+}
+
+fn clear(self: *Hub) callconv(.c) c_int {
+    while (self.first) |transport| self.remove(transport);
+    return 0;
+}
+
+fn dealloc(self: *Hub) callconv(.c) void {
+    c.PyObject_GC_UnTrack(self);
+    if (self.loop_state.hub == self) self.loop_state.hub = null;
+    _ = clear(self);
+    if (self.epoll != -1) linux.close(self.epoll);
+    o.decref(self.loop_state);
+    o.free(&self.ob);
+}
+
+const methods = [_]c.PyMethodDef{
+    o.method("ready", ready, c.METH_NOARGS, "ready($self, /)\n--\n\nThe event loop's reader: serves the connections that are ready."),
+    .{},
+};
+
+const slots = [_]c.PyType_Slot{
+    o.slot(c.Py_tp_traverse, &traverse),
+    o.slot(c.Py_tp_clear, &clear),
+    o.slot(c.Py_tp_dealloc, &dealloc),
+    o.slot(c.Py_tp_methods, &methods),
+    o.slots_end,
+};
+
+pub fn spec() c.PyType_Spec {
+    return .{
+        .name = "picows._native.Hub",
+        .basicsize = @sizeOf(Hub),
+        .flags = c.Py_TPFLAGS_DEFAULT | c.Py_TPFLAGS_HAVE_GC | c.Py_TPFLAGS_DISALLOW_INSTANTIATION,
+        .slots = &slots,
+    };
+}

@@ -1,0 +1,231 @@
+//! TcpTransport as asyncio and users see it: the methods of asyncio.Transport.
+
+const std = @import("std");
+const args = @import("cpython").args;
+const c = @import("cpython").capi;
+const o = @import("cpython").object;
+const errors = @import("cpython").errors;
+const linux = @import("net").linux;
+const socket = @import("net").socket;
+const tcp = @import("tcp.zig");
+const Endpoint = @import("../opening/endpoint.zig").Endpoint;
+const State = @import("../state/state.zig").State;
+const TcpTransport = tcp.TcpTransport;
+const Object = o.Object;
+const Error = o.Error;
+
+pub fn new(class: *c.PyTypeObject, arguments: *Object, kwargs: ?*Object) callconv(.c) ?*Object {
+    const names = [_]?[*:0]const u8{ "endpoint", "sock", null };
+    var endpoint: *Object = undefined;
+    var sock: *Object = undefined;
+    if (c.PyArg_ParseTupleAndKeywords(arguments, kwargs, "OO:TcpTransport", &names, &endpoint, &sock) == 0) return null;
+    const state: *State = @ptrCast(@alignCast(c.PyType_GetModuleState(class).?));
+    if (!o.isInstance(endpoint, state.types.Endpoint)) return c.PyErr_Format(c.exception("TypeError"), "endpoint is an Endpoint");
+    const self = TcpTransport.connected(class, @ptrCast(endpoint), sock) catch return null;
+    return &self.ob;
+}
+
+/// A method without a result.
+fn procedure(comptime function: anytype) fn (*TcpTransport, ?*Object) callconv(.c) ?*Object {
+    return struct {
+        fn call(self: *TcpTransport, argument: ?*Object) callconv(.c) ?*Object {
+            const result = switch (@typeInfo(@TypeOf(function)).@"fn".param_types.len) {
+                1 => function(self),
+                else => function(self, argument.?),
+            };
+            if (@typeInfo(@TypeOf(result)) == .error_union) result catch return null;
+            return o.none();
+        }
+    }.call;
+}
+
+/// A method that tells a truth value.
+fn predicate(comptime function: fn (*TcpTransport) bool) fn (*TcpTransport, ?*Object) callconv(.c) ?*Object {
+    return struct {
+        fn call(self: *TcpTransport, _: ?*Object) callconv(.c) ?*Object {
+            return o.boolean(function(self));
+        }
+    }.call;
+}
+
+fn abort(self: *TcpTransport) Error!void {
+    try self.end(c.none());
+}
+
+fn pauseReading(self: *TcpTransport) Error!void {
+    try self.setReading(false);
+}
+
+fn resumeReading(self: *TcpTransport) Error!void {
+    try self.setReading(true);
+}
+
+fn isClosing(self: *TcpTransport) bool {
+    return self.is_closing;
+}
+
+fn isReading(self: *TcpTransport) bool {
+    return self.is_reading;
+}
+
+fn canWriteEof(_: *TcpTransport) bool {
+    return true;
+}
+
+fn readable(self: *TcpTransport) Error!void {
+    try self.serve(.{ .in = true });
+}
+
+fn writable(self: *TcpTransport) Error!void {
+    try self.serve(.{ .out = true });
+}
+
+fn serve(self: *TcpTransport) Error!void {
+    try self.serve(self.readiness);
+}
+
+fn writelines(self: *TcpTransport, lines: *Object) Error!void {
+    const empty = try o.bytes("");
+    defer o.decref(empty);
+    const joined = try o.callMethod(empty, self.state.names.join, .{lines});
+    defer o.decref(joined);
+    try self.write(joined);
+}
+
+fn getWriteBufferSize(self: *TcpTransport, _: ?*Object) callconv(.c) ?*Object {
+    return c.PyLong_FromSsize_t(@intCast(self.output.size));
+}
+
+fn getWriteBufferLimits(self: *TcpTransport, _: ?*Object) callconv(.c) ?*Object {
+    return o.toC(tuple(&.{ c.PyLong_FromSsize_t(@intCast(self.low)), c.PyLong_FromSsize_t(@intCast(self.high)) }));
+}
+
+const limits_signature: args.Signature = .{ .method = "set_write_buffer_limits", .names = &.{ "high", "low" }, .required = 0 };
+
+fn setWriteBufferLimits(self: *TcpTransport, values: [*]const *Object, count: c.Py_ssize_t, keywords: ?*Object) callconv(.c) ?*Object {
+    setLimits(self, values, count, keywords) catch return null;
+    return o.none();
+}
+
+fn setLimits(self: *TcpTransport, values: [*]const *Object, count: c.Py_ssize_t, keywords: ?*Object) Error!void {
+    const given = try args.parse(limits_signature, values, count, keywords);
+    const low_given = try limit(given[1]);
+    const high = try limit(given[0]) orelse if (low_given) |low| 4 * low else tcp.high_default;
+    const low = low_given orelse high / 4;
+    if (low > high) return errors.raise("ValueError", "the high-water mark is not below the low-water mark, and neither is negative");
+    self.high = high;
+    self.low = low;
+    try self.pauseIfFull();
+}
+
+/// A number of bytes; null for None or no argument.
+fn limit(value: ?*Object) Error!?usize {
+    const object = value orelse return null;
+    if (o.isNone(object)) return null;
+    const size = c.PyLong_AsSsize_t(object);
+    if (size == -1 and c.PyErr_Occurred() != null) return error.Python;
+    if (size < 0) return errors.raise("ValueError", "a limit is a number of bytes and not negative");
+    return @intCast(size);
+}
+
+fn getProtocol(self: *TcpTransport, _: ?*Object) callconv(.c) ?*Object {
+    const protocol: ?*Object = @ptrCast(self.protocol);
+    return o.incref(protocol orelse return o.none());
+}
+
+fn setProtocol(_: *TcpTransport, _: *Object) callconv(.c) ?*Object {
+    return c.PyErr_Format(c.exception("NotImplementedError"), "a TCP transport of picows keeps its protocol; pass use_aiofastnet=False for one of the event loop's");
+}
+
+const extra_signature: args.Signature = .{ .method = "get_extra_info", .names = &.{ "name", "default" }, .required = 1 };
+
+fn getExtraInfo(self: *TcpTransport, values: [*]const *Object, count: c.Py_ssize_t, keywords: ?*Object) callconv(.c) ?*Object {
+    return o.toC(extraInfo(self, values, count, keywords));
+}
+
+fn extraInfo(self: *TcpTransport, values: [*]const *Object, count: c.Py_ssize_t, keywords: ?*Object) Error!*Object {
+    const given = try args.parse(extra_signature, values, count, keywords);
+    const name = given[0].?;
+    if (c.PyUnicode_CompareWithASCIIString(name, "peername") == 0) return addressOf(self, &self.peer, self.state.names.getpeername);
+    if (c.PyUnicode_CompareWithASCIIString(name, "sockname") == 0) return addressOf(self, &self.own, self.state.names.getsockname);
+    if (c.PyUnicode_CompareWithASCIIString(name, "socket") == 0) {
+        const raw = try pythonSocket(self) orelse return o.incref(given[1] orelse c.none());
+        return o.call(self.state.imports.TransportSocket, .{raw});
+    }
+    return o.incref(given[1] orelse c.none());
+}
+
+/// The socket as Python's object (borrowed), which owns the handle from then on. Null if the connection is gone.
+fn pythonSocket(self: *TcpTransport) Error!?*Object {
+    if (self.python_socket) |raw| return raw;
+    if (self.handle == socket.none) return null;
+    const number = try o.check(c.PyLong_FromLong(self.handle));
+    defer o.decref(number);
+    self.python_socket = try o.call(self.state.imports.socket_from_handle, .{number});
+    return self.python_socket;
+}
+
+/// An address as Python's sockets show it, None if there is none.
+fn addressOf(self: *TcpTransport, address: *const linux.Address, ask: *Object) Error!*Object {
+    if (address.size == 0) return o.none();
+    const data = &address.data;
+    const port: c_long = std.mem.readInt(u16, data[2..4], .big);
+    switch (std.mem.readInt(u16, data[0..2], @import("builtin").cpu.arch.endian())) {
+        linux.AF.INET => return tuple(&.{ try hostText(self, linux.AF.INET, data[4..8]), c.PyLong_FromLong(port) }),
+        linux.AF.INET6 => {
+            const flow: c_long = std.mem.readInt(u32, data[4..8], .big);
+            const scope: c_long = std.mem.readInt(u32, data[24..28], @import("builtin").cpu.arch.endian());
+            return tuple(&.{ try hostText(self, linux.AF.INET6, data[8..24]), c.PyLong_FromLong(port), c.PyLong_FromLong(flow), c.PyLong_FromLong(scope) });
+        },
+        // A unix socket's path.
+        else => return o.callMethod(try pythonSocket(self) orelse return o.none(), ask, .{}),
+    }
+}
+
+fn hostText(self: *TcpTransport, family: c_long, data: []const u8) Error!*Object {
+    const number = try o.check(c.PyLong_FromLong(family));
+    defer o.decref(number);
+    const packed_address = try o.bytes(data);
+    defer o.decref(packed_address);
+    return o.call(self.state.imports.inet_ntop, .{ number, packed_address });
+}
+
+/// A tuple of new references, which it takes over; one that is null has raised.
+fn tuple(items: []const ?*Object) Error!*Object {
+    const result = c.PyTuple_New(@intCast(items.len));
+    var failed = result == null;
+    for (items, 0..) |item, i| {
+        const object = item orelse {
+            failed = true;
+            continue;
+        };
+        if (result) |made| _ = c.PyTuple_SetItem(made, @intCast(i), object) else o.decref(object);
+    }
+    if (!failed) return result.?;
+    if (result) |made| o.decref(made);
+    return error.Python;
+}
+
+pub const methods = [_]c.PyMethodDef{
+    o.method("get_extra_info", getExtraInfo, c.METH_FASTCALL | c.METH_KEYWORDS, "get_extra_info($self, /, name, default=None)\n--\n\n'peername', 'sockname' or 'socket'."),
+    o.method("write", procedure(TcpTransport.write), c.METH_O, "write($self, data, /)\n--\n\nSend bytes, or keep those that cannot be sent now."),
+    o.method("writelines", procedure(writelines), c.METH_O, "writelines($self, lines, /)\n--\n\nSend bytes-like objects one after another."),
+    o.method("write_eof", procedure(TcpTransport.endSending), c.METH_NOARGS, "write_eof($self, /)\n--\n\nEnd our side once what waits is sent."),
+    o.method("can_write_eof", predicate(canWriteEof), c.METH_NOARGS, "can_write_eof($self, /)\n--\n\nTrue."),
+    o.method("close", procedure(TcpTransport.close), c.METH_NOARGS, "close($self, /)\n--\n\nEnd the connection once what waits is sent."),
+    o.method("abort", procedure(abort), c.METH_NOARGS, "abort($self, /)\n--\n\nEnd the connection; what waits is dropped."),
+    o.method("is_closing", predicate(isClosing), c.METH_NOARGS, "is_closing($self, /)\n--\n\nWhether the connection ends or has ended."),
+    o.method("pause_reading", procedure(pauseReading), c.METH_NOARGS, "pause_reading($self, /)\n--\n\nReceive nothing until resume_reading()."),
+    o.method("resume_reading", procedure(resumeReading), c.METH_NOARGS, "resume_reading($self, /)\n--\n\nReceive again."),
+    o.method("is_reading", predicate(isReading), c.METH_NOARGS, "is_reading($self, /)\n--\n\nWhether bytes are received."),
+    o.method("get_write_buffer_size", getWriteBufferSize, c.METH_NOARGS, "get_write_buffer_size($self, /)\n--\n\nHow many bytes wait to be sent."),
+    o.method("get_write_buffer_limits", getWriteBufferLimits, c.METH_NOARGS, "get_write_buffer_limits($self, /)\n--\n\nThe low- and the high-water mark, in bytes."),
+    o.method("set_write_buffer_limits", setWriteBufferLimits, c.METH_FASTCALL | c.METH_KEYWORDS, "set_write_buffer_limits($self, /, high=None, low=None)\n--\n\nSet the marks, in bytes; by default 64 KiB and a quarter of the high one."),
+    o.method("get_protocol", getProtocol, c.METH_NOARGS, "get_protocol($self, /)\n--\n\nThe protocol, or None once the connection is lost."),
+    o.method("set_protocol", setProtocol, c.METH_O, "set_protocol($self, protocol, /)\n--\n\nNot supported."),
+    o.method("_readable", procedure(readable), c.METH_NOARGS, "_readable($self, /)\n--\n\nThe event loop's reader."),
+    o.method("_writable", procedure(writable), c.METH_NOARGS, "_writable($self, /)\n--\n\nThe event loop's writer."),
+    o.method("_serve", procedure(serve), c.METH_NOARGS, "_serve($self, /)\n--\n\nThe hub's callback, in the context of the connection."),
+    o.method("_lost", procedure(TcpTransport.lost), c.METH_O, "_lost($self, cause, /)\n--\n\nTells the protocol that the connection is lost."),
+    .{},
+};

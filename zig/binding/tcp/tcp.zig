@@ -1,0 +1,379 @@
+//! TcpTransport: an asyncio.Transport of our own for plain TCP on Linux. What an event loop's transport does in Python
+//! calls for every read happens here in one: receive into the memory of the protocol, hand it on.
+
+const c = @import("cpython").capi;
+const o = @import("cpython").object;
+const asyncio = @import("../eventloop/asyncio.zig");
+const errors = @import("cpython").errors;
+const hubs = @import("hub.zig");
+const interface = @import("interface.zig");
+const linux = @import("net").linux;
+const protocols = @import("../opening/protocol.zig");
+const socket = @import("net").socket;
+const watching = @import("watch.zig");
+const Acceptor = @import("acceptor.zig").Acceptor;
+const Endpoint = @import("../opening/endpoint.zig").Endpoint;
+const Hub = hubs.Hub;
+const Output = @import("output.zig").Output;
+const Protocol = protocols.Protocol;
+const Readiness = hubs.Readiness;
+const State = @import("../state/state.zig").State;
+const Object = o.Object;
+const Error = o.Error;
+
+/// asyncio's default limits of what may wait to be sent.
+pub const high_default = 64 * 1024;
+/// How many times memory is filled to its end before others get their turn.
+const reads_max = 4;
+
+pub const TcpTransport = extern struct {
+    ob: Object,
+    state: *State,
+    endpoint: *Endpoint,
+    /// Until the connection is lost.
+    protocol: ?*Protocol,
+    /// Who accepted the connection, until it is lost.
+    acceptor: ?*Acceptor,
+    /// The socket as Python's object, which then owns the handle: given by who connected it, or made when asked for.
+    python_socket: ?*Object,
+    /// The contextvars.Context in which the callbacks run of what the hub watches. Of others the event loop takes care.
+    context: ?*Object,
+    /// The hub that knows the connection, its neighbours there, and what it watches the socket for.
+    hub: ?*Hub,
+    hub_previous: ?*TcpTransport,
+    hub_next: ?*TcpTransport,
+    hub_events: u32,
+    output: Output,
+    high: usize,
+    low: usize,
+    peer: linux.Address,
+    own: linux.Address,
+    handle: linux.Handle,
+    /// Whether reading and writing are watched for.
+    watched: Readiness,
+    /// For `serve`, which is called through Python to run in `context`.
+    readiness: Readiness,
+    is_in_context: bool,
+    /// Bytes are wanted: neither paused nor closing.
+    is_reading: bool,
+    /// The protocol was told that too much waits to be sent.
+    is_protocol_paused: bool,
+    is_end_wanted: bool,
+    is_closing: bool,
+    /// The protocol will be told that the connection is lost, or was.
+    is_lost: bool,
+
+    /// A transport with a new protocol over a connected socket, whose handle it takes over.
+    fn create(class: *c.PyTypeObject, endpoint: *Endpoint, handle: linux.Handle) Error!*TcpTransport {
+        const self = try o.allocate(TcpTransport, @ptrCast(class));
+        self.handle = handle;
+        self.state = endpoint.state;
+        self.endpoint = o.incref(endpoint);
+        self.high = high_default;
+        self.low = high_default / 4;
+        self.own = linux.ownAddress(handle);
+        errdefer o.decref(self);
+        self.protocol = try protocols.create(endpoint);
+        return self;
+    }
+
+    /// Over a socket that we connected.
+    pub fn connected(class: *c.PyTypeObject, endpoint: *Endpoint, python_socket: *Object) Error!*TcpTransport {
+        const self = try create(class, endpoint, try handleOf(endpoint.state, python_socket));
+        errdefer o.decref(self);
+        self.python_socket = o.incref(python_socket);
+        self.peer = linux.peerAddress(self.handle);
+        socket.setNoDelay(self.handle);
+        self.context = try o.call(endpoint.state.imports.copy_context, .{});
+        try self.begin();
+        return self;
+    }
+
+    /// Over a connection that a server accepted, whose handle is taken over also if this fails.
+    pub fn accepted(acceptor: *Acceptor, handle: linux.Handle, peer: *const linux.Address) Error!void {
+        const state = acceptor.endpoint.state;
+        const self = create(@ptrCast(state.types.TcpTransport), acceptor.endpoint, handle) catch |failure| {
+            linux.close(handle);
+            return failure;
+        };
+        defer o.decref(self);
+        self.peer = peer.*;
+        self.context = try o.call(state.imports.copy_context, .{});
+        acceptor.attach(self);
+        try self.begin();
+    }
+
+    fn begin(self: *TcpTransport) Error!void {
+        self.is_reading = true;
+        errdefer self.abandon();
+        try protocols.connectionMade(self.protocol.?, &self.ob);
+        try watching.start(self);
+    }
+
+    /// Gives up what could not even begin: nobody is told.
+    fn abandon(self: *TcpTransport) void {
+        const aside: errors.Aside = .begin();
+        defer aside.end();
+        self.is_closing = true;
+        self.is_lost = true;
+        watching.stop(self);
+        self.release();
+    }
+
+    /// The hub found the socket ready.
+    pub fn handleReady(self: *TcpTransport, readiness: Readiness) Error!void {
+        const context = self.context orelse return self.serve(readiness);
+        // A callback of this connection that runs the event loop is in the context already.
+        if (self.is_in_context) return self.serve(readiness);
+        _ = o.incref(context);
+        defer o.decref(context);
+        self.readiness = readiness;
+        self.is_in_context = true;
+        defer self.is_in_context = false;
+        const result = try self.state.method_call.call(context, self.state.names.run, .{ self.state.callbacks.serve_tcp, self });
+        o.decref(result);
+    }
+
+    pub fn serve(self: *TcpTransport, readiness: Readiness) Error!void {
+        if (readiness.out) try self.flush();
+        if (self.is_reading and (readiness.in or readiness.broken)) try self.read(readiness.broken);
+    }
+
+    /// Reads what there is. As with asyncio's transports, what goes wrong in the protocol ends the connection, unless it is
+    /// fatal to the program.
+    fn read(self: *TcpTransport, to_the_end: bool) Error!void {
+        const protocol = o.incref(self.protocol orelse return);
+        defer o.decref(protocol);
+        self.readInto(protocol, to_the_end) catch |failure| {
+            const exception = errors.fetch();
+            if (!errors.isFatal(exception)) self.end(exception) catch errors.ignore(&self.ob);
+            errors.restore(exception) catch {};
+            return failure;
+        };
+    }
+
+    /// A read that does not fill the memory took all there was, unless the socket is known to be broken.
+    fn readInto(self: *TcpTransport, protocol: *Protocol, to_the_end: bool) Error!void {
+        var reads: usize = 0;
+        while (self.is_reading) {
+            const memory = (try protocols.room(protocol)).bytes();
+            switch (linux.receive(self.handle, memory)) {
+                .not_ready => return,
+                .failed => |code| return self.fail(code),
+                .count => |count| {
+                    if (count == 0) {
+                        try protocols.ended(protocol);
+                        return self.close();
+                    }
+                    const is_open = !protocol.place.is_taken;
+                    try protocols.received(protocol, count);
+                    if (is_open) try watching.settle(self);
+                    reads += 1;
+                    if (!to_the_end and (count < memory.len or reads == reads_max)) return;
+                },
+            }
+        }
+    }
+
+    /// Sends what waits, as far as the socket takes it.
+    fn flush(self: *TcpTransport) Error!void {
+        if (self.is_lost) return;
+        if (self.output.flush(self.handle)) |code| return self.fail(code);
+        if (self.is_protocol_paused and self.output.size <= self.low) {
+            self.is_protocol_paused = false;
+            try self.tell(protocols.resumed, "protocol.resume_writing() failed");
+        }
+        if (self.output.size > 0 or self.is_lost) return;
+        if (self.is_closing) return self.end(c.none());
+        if (self.is_end_wanted) linux.endSending(self.handle);
+        try watching.update(self);
+    }
+
+    /// Sends `data`, or keeps what the socket does not take now.
+    pub fn write(self: *TcpTransport, data: *Object) Error!void {
+        if (self.output.size > 0) return self.keep(data);
+        try self.checkWritable();
+        if (self.is_closing) return;
+        var buffer: c.Py_buffer = undefined;
+        try o.checkStatus(c.PyObject_GetBuffer(data, &buffer, c.PyBUF_SIMPLE));
+        const size: usize = @intCast(buffer.len);
+        const piece: linux.Piece = .{ .base = @ptrCast(buffer.buf.?), .len = size };
+        const moved: linux.Moved = if (size == 0) .{ .count = 0 } else linux.send(self.handle, &.{piece});
+        c.PyBuffer_Release(&buffer);
+        const sent = switch (moved) {
+            .count => |count| count,
+            .not_ready => 0,
+            .failed => |code| return self.fail(code),
+        };
+        if (sent < size) try self.keepRest(data, sent);
+    }
+
+    /// Keeps `data` until the socket is ready: it was just found not to be, or other bytes wait for it.
+    pub fn keep(self: *TcpTransport, data: *Object) Error!void {
+        try self.checkWritable();
+        if (!self.is_closing) try self.keepRest(data, 0);
+    }
+
+    fn checkWritable(self: *const TcpTransport) Error!void {
+        if (self.is_end_wanted) return errors.raise("RuntimeError", "write() cannot be called after write_eof()");
+    }
+
+    fn keepRest(self: *TcpTransport, data: *Object, sent: usize) Error!void {
+        try self.output.append(data, sent);
+        try watching.update(self);
+        try self.pauseIfFull();
+    }
+
+    pub fn pauseIfFull(self: *TcpTransport) Error!void {
+        if (self.is_protocol_paused or self.output.size <= self.high) return;
+        self.is_protocol_paused = true;
+        try self.tell(protocols.paused, "protocol.pause_writing() failed");
+    }
+
+    /// Calls the protocol's flow control. What the user's code raises there does not end the connection.
+    fn tell(self: *TcpTransport, comptime callback: fn (*Protocol) Error!*Object, comptime message: [:0]const u8) Error!void {
+        const protocol = o.incref(self.protocol orelse return);
+        defer o.decref(protocol);
+        if (callback(protocol)) |result| return o.decref(result) else |_| {}
+        const exception = errors.fetch();
+        defer o.decref(exception);
+        if (errors.isFatal(exception)) return errors.restore(o.incref(exception));
+        try asyncio.report(self.state, self.endpoint.loop, message, exception);
+    }
+
+    pub fn setReading(self: *TcpTransport, is_reading: bool) Error!void {
+        if (self.is_closing or self.is_reading == is_reading) return;
+        self.is_reading = is_reading;
+        if (is_reading) try watching.rearm(self);
+        try watching.update(self);
+    }
+
+    /// Our side sends no more, once what waits is sent.
+    pub fn endSending(self: *TcpTransport) void {
+        if (self.is_closing or self.is_end_wanted) return;
+        self.is_end_wanted = true;
+        if (self.output.size == 0) linux.endSending(self.handle);
+    }
+
+    /// Ends the connection once what waits is sent.
+    pub fn close(self: *TcpTransport) Error!void {
+        if (self.is_closing) return;
+        self.is_closing = true;
+        self.is_reading = false;
+        if (self.output.size == 0) return self.end(c.none());
+        try watching.update(self);
+    }
+
+    fn fail(self: *TcpTransport, code: linux.E) Error!void {
+        const exception = errors.fromErrno(code);
+        defer o.decref(exception);
+        try self.end(exception);
+    }
+
+    /// Ends the connection at once. The protocol is told in a turn of its own, by an exception or None.
+    pub fn end(self: *TcpTransport, cause: *Object) Error!void {
+        if (self.is_lost) return;
+        self.is_closing = true;
+        self.is_lost = true;
+        const self_reference = o.incref(self);
+        defer o.decref(self_reference);
+        watching.stop(self);
+        const callback = try o.check(c.PyObject_GetAttrString(&self.ob, "_lost"));
+        defer o.decref(callback);
+        try o.callMethodVoid(self.endpoint.loop, self.state.names.call_soon, .{ callback, cause });
+    }
+
+    /// The turn in which the protocol is told.
+    pub fn lost(self: *TcpTransport, cause: *Object) Error!void {
+        const protocol = self.protocol orelse return;
+        self.protocol = null;
+        defer o.decref(protocol);
+        defer self.release();
+        try protocols.lost(protocol, cause);
+    }
+
+    fn release(self: *TcpTransport) void {
+        const aside: errors.Aside = .begin();
+        defer aside.end();
+        self.closeSocket();
+        if (self.acceptor) |acceptor| acceptor.detach();
+        o.clear(&self.acceptor);
+    }
+
+    fn closeSocket(self: *TcpTransport) void {
+        if (self.handle == socket.none) return;
+        const handle = self.handle;
+        self.handle = socket.none;
+        const owner = self.python_socket orelse return linux.close(handle);
+        o.callMethodVoid(owner, self.state.names.close, .{}) catch errors.ignore(owner);
+    }
+};
+
+/// The handle of an open socket, Python's object.
+pub fn handleOf(state: *State, python_socket: *Object) Error!linux.Handle {
+    const number = try o.callMethod(python_socket, state.names.fileno, .{});
+    defer o.decref(number);
+    const handle = c.PyLong_AsLong(number);
+    if (handle >= 0) return @intCast(handle);
+    return if (c.PyErr_Occurred() != null) error.Python else errors.raise("ValueError", "the socket is closed");
+}
+
+fn traverse(self: *TcpTransport, proc: c.visitproc, arg: ?*anyopaque) callconv(.c) c_int {
+    const others = [_]?*Object{
+        @ptrCast(self.ob.ob_type), @ptrCast(self.endpoint), @ptrCast(self.protocol),
+        @ptrCast(self.acceptor),   self.python_socket,      self.context,
+    };
+    for (others) |object| {
+        const status = o.visit(object, proc, arg);
+        if (status != 0) return status;
+    }
+    return 0;
+}
+
+fn clear(self: *TcpTransport) callconv(.c) c_int {
+    o.clear(&self.protocol);
+    return 0;
+}
+
+fn dealloc(self: *TcpTransport) callconv(.c) void {
+    c.PyObject_GC_UnTrack(self);
+    if (self.handle != socket.none) warnUnclosed(self);
+    // A socket object closes itself when it goes; the garbage collector may have emptied it already.
+    if (self.python_socket != null) self.handle = socket.none;
+    _ = clear(self);
+    self.output.clear();
+    self.closeSocket();
+    // Who accepted it is told nothing: it goes as well, or this would not happen before the connection was lost.
+    o.clear(&self.acceptor);
+    o.clear(&self.python_socket);
+    o.clear(&self.context);
+    o.decref(self.endpoint);
+    o.free(&self.ob);
+}
+
+/// As asyncio's transports and sockets do.
+fn warnUnclosed(self: *TcpTransport) void {
+    const aside: errors.Aside = .begin();
+    defer aside.end();
+    const status = c.PyErr_ResourceWarning(null, 1, "unclosed TCP transport of picows, fd=%d", self.handle);
+    if (status < 0) errors.ignore(@ptrCast(self.ob.ob_type));
+}
+
+const slots = [_]c.PyType_Slot{
+    o.slot(c.Py_tp_doc, "An asyncio.Transport for a plain TCP connection.\n\nTcpTransport(endpoint, sock) takes over a connected, non-blocking socket."),
+    o.slot(c.Py_tp_new, &interface.new),
+    o.slot(c.Py_tp_traverse, &traverse),
+    o.slot(c.Py_tp_clear, &clear),
+    o.slot(c.Py_tp_dealloc, &dealloc),
+    o.slot(c.Py_tp_methods, &interface.methods),
+    o.slots_end,
+};
+
+pub fn spec() c.PyType_Spec {
+    return .{
+        .name = "picows._native.TcpTransport",
+        .basicsize = @sizeOf(TcpTransport),
+        .flags = c.Py_TPFLAGS_DEFAULT | c.Py_TPFLAGS_HAVE_GC | c.Py_TPFLAGS_IMMUTABLETYPE,
+        .slots = &slots,
+    };
+}

@@ -1,0 +1,67 @@
+//! What may be done with a WSTransport, whoever asks: Python's methods, Cython's table and the C interface read their
+//! arguments and call these.
+
+const core = @import("core");
+const errors = @import("cpython").errors;
+const ping = @import("../connection/ping.zig");
+const frames = @import("../connection/send.zig");
+const WSTransport = @import("transport.zig").WSTransport;
+const o = @import("cpython").object;
+const Object = o.Object;
+const Error = o.Error;
+
+/// `constant` is the object that the payload belongs to, if its bytes never change.
+pub fn send(self: *WSTransport, msg_type: c_long, payload: []const u8, constant: ?*Object, flags: core.Flags) Error!void {
+    try self.checkThread("send");
+    const opcode = try frames.dataOpcode(msg_type, payload.len, flags);
+    try frames.share(self, opcode, flags, payload, constant);
+}
+
+/// The payload stays where it is, and is masked there by a client. The 14 bytes in front of it are written to.
+pub fn sendReuse(self: *WSTransport, msg_type: c_long, payload: []u8, flags: core.Flags) Error!void {
+    try self.checkThread("send_reuse_external_buffer");
+    const opcode = try frames.dataOpcode(msg_type, payload.len, flags);
+    try frames.reuse(self, opcode, flags, payload.ptr, payload.len);
+}
+
+/// `buffer` is writable memory that does not move meanwhile, with the payload from `offset` on.
+pub fn sendBytearray(self: *WSTransport, msg_type: c_long, buffer: []u8, offset: isize, flags: core.Flags) Error!void {
+    if (offset < core.header_size_max) {
+        return errors.raise("ValueError", "msg_offset must leave at least 14 bytes in front of the message for the frame header");
+    }
+    if (offset > buffer.len) return errors.raise("ValueError", "msg_offset lies behind the end of the buffer");
+    try self.checkThread("send_reuse_external_bytearray");
+    const payload = buffer[@intCast(offset)..];
+    const opcode = try frames.dataOpcode(msg_type, payload.len, flags);
+    try frames.reuse(self, opcode, flags, payload.ptr, payload.len);
+}
+
+pub fn sendPing(self: *WSTransport, payload: []const u8) Error!void {
+    try self.checkThread("send_ping");
+    try sendControl(self, .ping, payload);
+}
+
+pub fn sendPong(self: *WSTransport, payload: []const u8) Error!void {
+    try self.checkThread("send_pong");
+    try sendControl(self, .pong, payload);
+}
+
+fn sendControl(self: *WSTransport, opcode: core.Opcode, payload: []const u8) Error!void {
+    _ = try frames.dataOpcode(@backingInt(opcode), payload.len, .{ .fin = true });
+    try frames.copy(self, opcode, .{ .fin = true }, payload);
+}
+
+pub fn sendClose(self: *WSTransport, code: c_long, reason: []const u8) Error!void {
+    try self.checkThread("send_close");
+    try frames.close(self, try frames.closeCode(code, reason), reason);
+}
+
+pub fn disconnect(self: *WSTransport, graceful: bool) Error!void {
+    try self.checkThread("disconnect");
+    try self.disconnect(graceful);
+}
+
+pub fn notifyPong(self: *WSTransport) Error!void {
+    try self.checkThread("notify_user_specific_pong_received");
+    try ping.answered(self);
+}

@@ -1,0 +1,196 @@
+//! WSTransport: the user's end of a connection. Its memory, its life, and what native code may call.
+
+const std = @import("std");
+const core = @import("core");
+const c = @import("cpython").capi;
+const o = @import("cpython").object;
+const errors = @import("cpython").errors;
+const gather = @import("../connection/gather.zig");
+const interface = @import("interface.zig");
+const socket = @import("net").socket;
+const table = @import("cython_table.zig");
+const Connection = @import("../connection/connection.zig").Connection;
+const Endpoint = @import("../opening/endpoint.zig").Endpoint;
+const State = @import("../state/state.zig").State;
+const TcpTransport = @import("../tcp/tcp.zig").TcpTransport;
+const Object = o.Object;
+const Error = o.Error;
+
+pub const WSTransport = extern struct {
+    ob: Object,
+    vtable: *const table.VTable,
+    // The fields from here to `is_disconnected` are public to native code, in the order of picows.pxd.
+    underlying_transport: *Object,
+    request: *Object,
+    response: *Object,
+    close_handshake: *Object,
+    is_client_side: c_int,
+    is_secure: c_int,
+    is_close_frame_sent: c_int,
+    is_disconnected: c_int,
+
+    state: *State,
+    weakrefs: ?*Object,
+    /// The rest of the object, in memory of its own: Cython modules check the size of this struct when they are imported,
+    /// and are not to be compiled again whenever a private field changes.
+    private: *Connection,
+
+    pub inline fn connection(self: *WSTransport) *Connection {
+        return self.private;
+    }
+
+    /// A transport over `underlying` (borrowed), in the thread that calls.
+    pub fn create(endpoint: *Endpoint, underlying: *Object) Error!*WSTransport {
+        const state = endpoint.state;
+        const memory = try o.allocateBytes(@sizeOf(Connection));
+        const self = o.allocate(WSTransport, state.types.WSTransport) catch |err| {
+            o.freeBytes(memory);
+            return err;
+        };
+        self.private = @ptrCast(@alignCast(memory.ptr));
+        self.vtable = &table.vtable;
+        self.state = state;
+        self.underlying_transport = o.incref(underlying);
+        self.request = o.incref(endpoint.request);
+        self.response = o.none();
+        self.close_handshake = o.none();
+        self.is_client_side = @intFromBool(endpoint.is_client);
+        self.connection().* = .{
+            .endpoint = o.incref(endpoint),
+            .thread = c.PyThread_get_thread_ident(),
+            .parser = .{
+                .role = endpoint.role(),
+                .strict = endpoint.strict != 0,
+                .payload_size_max = @intCast(endpoint.max_frame_size),
+                .mask = state.mask,
+            },
+        };
+        errdefer o.decref(self);
+        try self.inspectUnderlying();
+        return self;
+    }
+
+    /// Learns whether the transport is TLS, and its socket, which is optional: some event loops offer none.
+    fn inspectUnderlying(self: *WSTransport) Error!void {
+        if (self.ownTcp()) |tcp| {
+            self.connection().socket = tcp.handle;
+            return;
+        }
+        const ssl_object = try self.extraInfo(self.state.names.ssl_object);
+        defer o.decref(ssl_object);
+        self.is_secure = @intFromBool(!o.isNone(ssl_object));
+        const raw_socket = try self.extraInfo(self.state.names.socket);
+        defer o.decref(raw_socket);
+        if (o.isNone(raw_socket) or !socket.is_supported) return;
+        const number = try o.callMethod(raw_socket, self.state.names.fileno, .{});
+        defer o.decref(number);
+        const handle = c.PyLong_AsLong(number);
+        if (handle == -1) return c.PyErr_Clear();
+        socket.setNoDelay(@intCast(handle));
+        if (self.is_secure == 0) self.connection().socket = @intCast(handle);
+    }
+
+    /// The transport under it, if that is our own.
+    pub fn ownTcp(self: *WSTransport) ?*TcpTransport {
+        if (!socket.has_own_transport or !o.isInstance(self.underlying_transport, self.state.types.TcpTransport)) return null;
+        return @ptrCast(self.underlying_transport);
+    }
+
+    pub fn extraInfo(self: *WSTransport, name: *Object) Error!*Object {
+        return o.callMethod(self.underlying_transport, self.state.names.get_extra_info, .{name});
+    }
+
+    pub fn disconnect(self: *WSTransport, graceful: bool) Error!void {
+        const connection_ = self.connection();
+        if (self.is_disconnected != 0) return;
+        try gather.flush(self);
+        connection_.is_input_ended = true;
+        connection_.is_disconnecting = true;
+        const names = &self.state.names;
+        try o.callMethodVoid(self.underlying_transport, if (graceful) names.close else names.abort, .{});
+    }
+
+    pub fn checkThread(self: *WSTransport, comptime method: [:0]const u8) Error!void {
+        if (self.connection().isOwnThread()) return;
+        return errors.raise("RuntimeError", "WSTransport." ++ method ++ "() was called from another thread than the " ++
+            "connection's; use loop.call_soon_threadsafe()");
+    }
+};
+
+const object_fields = .{ "underlying_transport", "request", "response", "close_handshake" };
+
+fn traverse(self: *WSTransport, proc: c.visitproc, arg: ?*anyopaque) callconv(.c) c_int {
+    const connection = self.connection();
+    const others = [_]?*Object{
+        @ptrCast(self.ob.ob_type),
+        @ptrCast(connection.endpoint),
+        @ptrCast(connection.listener),
+        connection.exception,
+        connection.lost_by,
+        connection.waiters,
+        connection.ping_timer,
+        connection.end_timer,
+        connection.pong_waiter,
+    };
+    for (others) |object| {
+        const status = o.visit(object, proc, arg);
+        if (status != 0) return status;
+    }
+    inline for (object_fields) |name| {
+        const status = o.visit(@field(self, name), proc, arg);
+        if (status != 0) return status;
+    }
+    return 0;
+}
+
+/// Breaks cycles: what leads to users' objects is let go, the object itself stays whole.
+fn clear(self: *WSTransport) callconv(.c) c_int {
+    const connection = self.connection();
+    o.clear(&connection.listener);
+    o.clear(&connection.exception);
+    o.clear(&connection.lost_by);
+    o.clear(&connection.waiters);
+    o.clear(&connection.ping_timer);
+    o.clear(&connection.end_timer);
+    o.clear(&connection.pong_waiter);
+    o.clear(&connection.held_pong);
+    inline for (object_fields) |name| o.replace(&@field(self, name), c.none());
+    return 0;
+}
+
+fn dealloc(self: *WSTransport) callconv(.c) void {
+    c.PyObject_GC_UnTrack(self);
+    if (self.weakrefs != null) c.PyObject_ClearWeakRefs(&self.ob);
+    _ = clear(self);
+    inline for (object_fields) |name| o.decref(@field(self, name));
+    const connection = self.connection();
+    connection.input.deinit();
+    o.decref(connection.endpoint);
+    o.freeBytes(std.mem.asBytes(connection));
+    o.free(&self.ob);
+}
+
+const members = [_]c.PyMemberDef{
+    .{ .name = "__weaklistoffset__", .type = c.T_PYSSIZET, .offset = @offsetOf(WSTransport, "weakrefs"), .flags = c.READONLY },
+    .{},
+};
+
+const slots = [_]c.PyType_Slot{
+    o.slot(c.Py_tp_doc, @import("transport_doc.zig").class),
+    o.slot(c.Py_tp_traverse, &traverse),
+    o.slot(c.Py_tp_clear, &clear),
+    o.slot(c.Py_tp_dealloc, &dealloc),
+    o.slot(c.Py_tp_methods, &interface.methods),
+    o.slot(c.Py_tp_getset, &interface.attributes),
+    o.slot(c.Py_tp_members, &members),
+    o.slots_end,
+};
+
+pub fn spec() c.PyType_Spec {
+    return .{
+        .name = "picows.picows.WSTransport",
+        .basicsize = @sizeOf(WSTransport),
+        .flags = c.Py_TPFLAGS_DEFAULT | c.Py_TPFLAGS_HAVE_GC | c.Py_TPFLAGS_DISALLOW_INSTANTIATION,
+        .slots = &slots,
+    };
+}
