@@ -36,20 +36,28 @@ pub const Api = extern struct {
     listener_data: *const fn (*const Api, *Object, ?native_listener.Free) callconv(.c) ?*anyopaque = listenerData,
 
     fn stateOf(self: *const Api) *State {
-        return @constCast(@as(*const State, @alignCast(@fieldParentPtr("api", self))));
+        const table: *const Table = @fieldParentPtr("api", self);
+        return table.state;
     }
 };
 
-/// Fills the state's table and gives the capsule of it. Both live as long as the module.
+/// What extensions see, and behind it the state of the module that they got it from.
+const Table = extern struct { api: Api, state: *State };
+
+/// Makes the table and gives the capsule of it. The table lives as long as the module; its references to types are those of
+/// the state.
 pub fn makeCapsule(state: *State) Error!*Object {
-    state.api = .{
+    const memory = try o.allocateBytes(@sizeOf(Table));
+    state.api = memory.ptr;
+    const table: *Table = @ptrCast(@alignCast(memory.ptr));
+    table.* = .{ .state = state, .api = .{
         .size = @sizeOf(Api),
         .version = api_version,
         .frame_type = state.types.WSFrame,
         .transport_type = state.types.WSTransport,
         .listener_type = state.types.WSListener,
-    };
-    return o.check(c.PyCapsule_New(&state.api, capsule_name, null));
+    } };
+    return o.check(c.PyCapsule_New(&table.api, capsule_name, null));
 }
 
 fn status(done: Error!void) c_int {

@@ -159,8 +159,8 @@ pub const State = struct {
     enums: Enums,
     mask: core.mask.Kernel,
     method_call: MethodCall,
-    /// For extensions; its references to types are those of `types`.
-    api: @import("../capsule.zig").Api,
+    /// The table for extensions: memory that is freed with the module.
+    api: ?*anyopaque,
 
     pub fn of(module: *Object) *State {
         return @ptrCast(@alignCast(c.PyModule_GetState(module).?));
@@ -229,6 +229,9 @@ pub fn clear(module: *Object) callconv(.c) c_int {
 
 pub fn free(module: ?*anyopaque) callconv(.c) void {
     _ = clear(@ptrCast(@alignCast(module.?)));
+    const self: *State = @ptrCast(@alignCast(c.PyModule_GetState(@ptrCast(@alignCast(module.?))) orelse return));
+    c.PyMem_Free(self.api);
+    self.api = null;
 }
 
 /// Walks the reference fields of State, which are all of its words up to `mask`.
