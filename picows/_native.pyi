@@ -6,6 +6,7 @@ import logging
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterable
+from types import TracebackType
 from typing import Any, Final, Literal, Self, final
 
 from multidict import CIMultiDict
@@ -102,6 +103,8 @@ class WSTransport:
     def _waiters(self) -> list[asyncio.Future[None]] | None: ...
     @property
     def _exception(self) -> BaseException | None: ...
+    @property
+    def _traceback(self) -> TracebackType | None: ...
     def send(
         self,
         msg_type: WSMsgType | int,
@@ -167,7 +170,7 @@ class NativeListener(WSListener): ...
 
 @final
 class LoopState:
-    def __new__(cls, seed: bytes, stops_at_errors: bool = False) -> LoopState: ...
+    def __new__(cls, seed: bytes, is_libuv: bool = False) -> LoopState: ...
     def after_fork(self, seed: bytes, /) -> None: ...
 
 @final

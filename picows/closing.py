@@ -7,6 +7,8 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .exceptions import as_error
+
 if TYPE_CHECKING:
     from ._native import WSCloseCode, WSTransport
 
@@ -121,5 +123,9 @@ async def wait_disconnected(transport: WSTransport) -> None:
             await waiter
         finally:
             waiters.remove(waiter)
-    if transport.is_client_side and transport._exception is not None:
-        raise transport._exception
+    exception = transport._exception
+    if transport.is_client_side and exception is not None:
+        name = type(exception).__name__
+        error = as_error(exception, f"a callback of the listener raised {name}")
+        # It is the same one each time: with what was added last time it would grow without end.
+        raise error.with_traceback(transport._traceback if error is exception else None)

@@ -25,6 +25,31 @@ __all__ = [
 ]
 
 
+def as_error(exception: BaseException, text: str) -> Exception:
+    """An exception as it can be raised to who waits for what went wrong elsewhere.
+
+    text: of the RuntimeError that stands for one that cannot be raised there.
+
+    A CancelledError would pass for the waiter's own cancellation, KeyboardInterrupt and SystemExit
+    went to the event loop already, and a future takes no StopIteration.
+    """
+    if isinstance(exception, Exception) and not isinstance(exception, StopIteration):
+        return exception
+    error = RuntimeError(text)
+    error.__cause__ = exception
+    return error
+
+
+def factory_error(exception: BaseException) -> Exception:
+    """Called by the compiled module: what ws_connect raises if its listener factory did."""
+    return as_error(exception, f"the listener factory raised {type(exception).__name__}")
+
+
+def reraise(exception: BaseException) -> None:
+    """Called by the event loop, for the compiled module: raises what could not be raised there."""
+    raise exception
+
+
 def _rebuild(kind: type[WSError], arguments: tuple[object, ...]) -> WSError:
     return kind.__new__(kind, *arguments)
 

@@ -52,7 +52,7 @@ def loop_state(loop: asyncio.AbstractEventLoop) -> LoopState:
     with _lock:
         state = _states.get(loop)
         if state is None:
-            state = _states[loop] = LoopState(os.urandom(32), stops_at_errors=is_uvloop(loop))
+            state = _states[loop] = LoopState(os.urandom(32), is_libuv=is_uvloop(loop))
         return state
 
 

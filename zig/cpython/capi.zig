@@ -203,6 +203,7 @@ pub extern fn PyErr_Fetch(*?*PyObject, *?*PyObject, *?*PyObject) void;
 pub extern fn PyErr_NormalizeException(*?*PyObject, *?*PyObject, *?*PyObject) void;
 pub extern fn PyErr_ResourceWarning(?*PyObject, Py_ssize_t, [*:0]const u8, ...) c_int;
 pub extern fn PyErr_WriteUnraisable(?*PyObject) void;
+pub extern fn PyException_GetTraceback(*PyObject) ?*PyObject;
 pub extern fn PyException_SetTraceback(*PyObject, *PyObject) c_int;
 pub extern fn PyException_SetCause(*PyObject, ?*PyObject) void;
 

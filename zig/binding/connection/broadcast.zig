@@ -189,7 +189,7 @@ const Broadcast = struct {
 
     /// What goes wrong with one connection keeps nothing from the others; the first exception is raised in the end.
     fn note(self: *Broadcast, transport: *WSTransport) void {
-        if (self.failure != null) return errors.ignore(&transport.ob);
+        if (self.failure != null) return transport.surface();
         self.failure = errors.fetch();
     }
 

@@ -35,6 +35,8 @@ pub const Connection = struct {
     is_disconnecting: bool = false,
     /// The first exception of a user callback, or the protocol error found in what the peer sent.
     exception: ?*Object = null,
+    /// Its traceback as it was then: to raise it makes it longer.
+    traceback: ?*Object = null,
     /// The exception with which the event loop reported the end, if it did.
     lost_by: ?*Object = null,
     /// Why the connection ends, as far as it is known before it does.

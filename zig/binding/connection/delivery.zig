@@ -3,7 +3,6 @@
 const core = @import("core");
 const o = @import("cpython").object;
 const ending = @import("ending.zig");
-const errors = @import("cpython").errors;
 const ping = @import("ping.zig");
 const send = @import("send.zig");
 const Connection = @import("connection.zig").Connection;
@@ -79,5 +78,5 @@ fn show(transport: *WSTransport, listener: *WSListener, frame: *WSFrame) Error!v
 
 fn answerPing(transport: *WSTransport, payload: []const u8) Error!void {
     ending.debug(transport, "PING received");
-    send.pong(transport, payload) catch errors.ignore(&transport.ob);
+    send.pong(transport, payload) catch transport.surface();
 }

@@ -48,7 +48,7 @@ pub fn listenerError(transport: *WSTransport, callback: Callback) Error!void {
     if (ends) {
         keepException(transport, exception);
         var buffer: [core.close.reason_size_max]u8 = undefined;
-        const answer = if (is_protocol_error) chosenAnswer(exception, &buffer) else internal_error;
+        const answer = if (is_protocol_error) chosenAnswer(transport, exception, &buffer) else internal_error;
         if (callback != .on_ws_disconnected) end(transport, .listener_error, answer);
     }
     if (errors.isFatal(exception)) return errors.restore(o.incref(exception));
@@ -57,30 +57,30 @@ pub fn listenerError(transport: *WSTransport, callback: Callback) Error!void {
 fn logListenerError(transport: *WSTransport, callback: Callback, exception: *Object, ends: bool) void {
     const state = transport.state;
     const connection = transport.connection();
-    const logger = connection.endpoint.logger;
+    const endpoint = connection.endpoint;
     // A client's first exception is raised again by wait_disconnected(), so that the log needs no traceback of it.
     if (ends and transport.is_client_side != 0 and connection.exception == null) {
         const message = switch (callback) {
             .on_ws_disconnected => "WSListener.on_ws_disconnected raised %r",
             inline else => |name| "WSListener." ++ @tagName(name) ++ " raised %r, disconnecting",
         };
-        return log.write(logger, state.names.warning, message, .{exception});
+        return log.write(endpoint, state.names.warning, message, .{exception});
     }
     const message = switch (callback) {
         .on_ws_frame => if (ends) "WSListener.on_ws_frame raised, disconnecting" else "WSListener.on_ws_frame raised, going on",
         .on_ws_disconnected => "WSListener.on_ws_disconnected raised",
         inline else => |name| "WSListener." ++ @tagName(name) ++ " raised, disconnecting",
     };
-    log.writeException(logger, state.names.@"error", message, exception);
+    log.writeException(endpoint, state.names.@"error", message, exception);
 }
 
 pub const Answer = struct { code: core.CloseCode, reason: []const u8 };
 const internal_error: Answer = .{ .code = .internal_error, .reason = "" };
 
 /// Code and reason of a WSProtocolError that a listener raised. What may not be on the wire becomes INTERNAL_ERROR.
-fn chosenAnswer(exception: *Object, buffer: *[core.close.reason_size_max]u8) Answer {
+fn chosenAnswer(transport: *WSTransport, exception: *Object, buffer: *[core.close.reason_size_max]u8) Answer {
     return readAnswer(exception, buffer) catch {
-        errors.ignore(exception);
+        transport.surface();
         return internal_error;
     };
 }
@@ -114,12 +114,12 @@ pub fn protocolError(transport: *WSTransport, failure: core.Failure) void {
     // Also where there is no memory for the rest.
     defer end(transport, .protocol_error, .{ .code = failure.closeCode(), .reason = failure.message() });
     const state = transport.state;
-    const code = frame.closeCodeObject(state, failure.closeCode()) catch return errors.ignore(&transport.ob);
+    const code = frame.closeCodeObject(state, failure.closeCode()) catch return transport.surface();
     defer o.decref(code);
-    const message = o.text(failure.message()) catch return errors.ignore(&transport.ob);
+    const message = o.text(failure.message()) catch return transport.surface();
     defer o.decref(message);
-    log.write(transport.connection().endpoint.logger, state.names.warning, "the peer broke the protocol: %s (close code %d), disconnecting", .{ message, code });
-    const exception = o.call(state.imports.WSProtocolError, .{ code, message }) catch return errors.ignore(&transport.ob);
+    log.write(transport.connection().endpoint, state.names.warning, "the peer broke the protocol: %s (close code %d), disconnecting", .{ message, code });
+    const exception = o.call(state.imports.WSProtocolError, .{ code, message }) catch return transport.surface();
     defer o.decref(exception);
     keepException(transport, exception);
 }
@@ -127,13 +127,15 @@ pub fn protocolError(transport: *WSTransport, failure: core.Failure) void {
 /// The first exception is the one that explains the rest.
 fn keepException(transport: *WSTransport, exception: *Object) void {
     const connection = transport.connection();
-    if (connection.exception == null) @atomicStore(?*Object, &connection.exception, o.incref(exception), .release);
+    if (connection.exception != null) return;
+    connection.traceback = c.PyException_GetTraceback(exception);
+    @atomicStore(?*Object, &connection.exception, o.incref(exception), .release);
 }
 
 /// Sends a CLOSE, ends the input and disconnects a little later.
 fn end(transport: *WSTransport, cause: Cause, answer: Answer) void {
     report(transport, cause, answer);
-    lingerAndDisconnect(transport) catch errors.ignore(&transport.ob);
+    lingerAndDisconnect(transport) catch transport.surface();
 }
 
 /// Sends a CLOSE and ends the input; the caller disconnects.
@@ -141,7 +143,7 @@ pub fn report(transport: *WSTransport, cause: Cause, answer: Answer) void {
     const connection = transport.connection();
     connection.is_input_ended = true;
     if (connection.cause == null) connection.cause = cause;
-    send.close(transport, answer.code, answer.reason) catch errors.ignore(&transport.ob);
+    send.close(transport, answer.code, answer.reason) catch transport.surface();
 }
 
 /// Disconnects once the peer had time to read what was sent. What arrives meanwhile is read and dropped: closing a socket
@@ -177,13 +179,13 @@ pub fn lingerOver(transport: *WSTransport) Error!void {
 pub fn schedule(transport: *WSTransport, seconds: f64, method: [*:0]const u8) Error!void {
     const connection = transport.connection();
     const timer = try asyncio.callLater(transport.state, connection.endpoint.loop, seconds, &transport.ob, method);
-    asyncio.cancelTimer(transport.state, &connection.end_timer);
+    asyncio.cancelTimer(transport.state, connection.endpoint.loop, &connection.end_timer);
     connection.end_timer = timer;
 }
 
 pub fn debug(transport: *WSTransport, message: [:0]const u8) void {
     if (!transport.connection().endpoint.log_debug) return;
-    log.debug(transport.state, transport.connection().endpoint.logger, message, .{});
+    log.debug(transport.connection().endpoint, message, .{});
 }
 
 /// The connection is gone: what was not known before is told by how it went. All that `info` reads is there before other

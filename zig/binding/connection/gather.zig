@@ -58,7 +58,7 @@ pub const Gathered = struct {
         result catch |failure| {
             const aside: errors.Aside = .begin();
             defer aside.end();
-            flush(transport) catch errors.ignore(&transport.ob);
+            flush(transport) catch transport.surface();
             return failure;
         };
         try flush(transport);

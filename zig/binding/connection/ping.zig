@@ -86,7 +86,7 @@ fn giveUp(transport: *WSTransport) Error!void {
     const connection = transport.connection();
     const seconds = try o.check(c.PyFloat_FromDouble(connection.endpoint.ping_reply_seconds));
     defer o.decref(seconds);
-    log.write(connection.endpoint.logger, state.names.warning, "no answer to a ping for %s seconds, disconnecting", .{seconds});
+    log.write(connection.endpoint, state.names.warning, "no answer to a ping for %s seconds, disconnecting", .{seconds});
     ending.report(transport, .ping_timeout, .{ .code = .going_away, .reason = "no answer to a ping" });
     try ending.schedule(transport, abort_seconds, "_abort");
 }
@@ -133,7 +133,7 @@ pub fn expectPong(transport: *WSTransport) Error!*Object {
 /// The connection is gone: nobody waits for answers any more.
 pub fn lost(transport: *WSTransport) Error!void {
     const connection = transport.connection();
-    asyncio.cancelTimer(transport.state, &connection.ping_timer);
+    asyncio.cancelTimer(transport.state, connection.endpoint.loop, &connection.ping_timer);
     const waiter = connection.pong_waiter orelse return;
     connection.pong_waiter = null;
     defer o.decref(waiter);

@@ -156,7 +156,7 @@ pub fn reuse(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, pa
 pub fn abandon(transport: *WSTransport) void {
     const aside: errors.Aside = .begin();
     defer aside.end();
-    transport.disconnect(false) catch errors.ignore(&transport.ob);
+    transport.disconnect(false) catch transport.surface();
 }
 
 /// Sends a CLOSE and notes it.

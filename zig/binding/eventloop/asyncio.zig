@@ -24,11 +24,11 @@ pub fn time(state: *State, loop: *Object) Error!f64 {
 }
 
 /// Cancels the TimerHandle in a field and empties the field.
-pub fn cancelTimer(state: *State, field: *?*Object) void {
+pub fn cancelTimer(state: *State, loop: *Object, field: *?*Object) void {
     const timer = field.* orelse return;
     field.* = null;
     defer o.decref(timer);
-    o.callMethodVoid(timer, state.names.cancel, .{}) catch errors.ignore(timer);
+    o.callMethodVoid(timer, state.names.cancel, .{}) catch surface(state, loop, timer);
 }
 
 /// Sets the result of a future that nobody has cancelled.
@@ -59,4 +59,19 @@ pub fn report(state: *State, loop: *Object, message: [:0]const u8, exception: *O
     try o.checkStatus(c.PyDict_SetItemString(context, "message", text));
     try o.checkStatus(c.PyDict_SetItemString(context, "exception", exception));
     try o.callMethodVoid(loop, state.names.call_exception_handler, .{context});
+}
+
+/// For places that cannot raise: KeyboardInterrupt and SystemExit come out of the event loop, in a turn of their own, and
+/// sys.unraisablehook gets the rest.
+pub fn surface(state: *State, loop: *Object, context: ?*Object) void {
+    const exception = errors.fetch();
+    if (errors.isFatal(exception)) {
+        if (raiseInLoop(state, loop, exception)) return o.decref(exception) else |_| c.PyErr_Clear();
+    }
+    errors.restore(exception) catch errors.ignore(context);
+}
+
+/// The call may come from any thread: destructors run in all of them.
+fn raiseInLoop(state: *State, loop: *Object, exception: *Object) Error!void {
+    try o.callMethodVoid(loop, state.names.call_soon_threadsafe, .{ state.imports.reraise, exception });
 }

@@ -1,8 +1,9 @@
-//! Log lines through the logger of a connection. A logger that raises does not disturb the connection.
+//! Log lines through the logger of a connection. A logger that raises does not disturb the connection. The `endpoint` is who
+//! has the logger, and the event loop that KeyboardInterrupt in it comes out of.
 
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
-const errors = @import("cpython").errors;
+const asyncio = @import("asyncio.zig");
 const State = @import("../state/state.zig").State;
 const Object = o.Object;
 const Error = o.Error;
@@ -10,11 +11,11 @@ const Error = o.Error;
 /// Level of the details: PICOWS_DEBUG_LL.
 pub const debug_level = 9;
 /// logging.INFO
-pub const info_level = 20;
+const info_level = 20;
 
 /// Logs at `level`, the name of a logger's method, with the logging module's formatting of `args` (borrowed references).
-pub fn write(logger: *Object, level: *Object, message: [:0]const u8, args: anytype) void {
-    writeChecked(logger, level, message, args) catch errors.ignore(logger);
+pub fn write(endpoint: anytype, level: *Object, message: [:0]const u8, args: anytype) void {
+    writeChecked(endpoint.logger, level, message, args) catch failed(endpoint);
 }
 
 fn writeChecked(logger: *Object, level: *Object, message: [:0]const u8, args: anytype) Error!void {
@@ -24,8 +25,8 @@ fn writeChecked(logger: *Object, level: *Object, message: [:0]const u8, args: an
 }
 
 /// Logs an exception with its traceback.
-pub fn writeException(logger: *Object, level: *Object, message: [:0]const u8, exception: *Object) void {
-    writeExceptionChecked(logger, level, message, exception) catch errors.ignore(logger);
+pub fn writeException(endpoint: anytype, level: *Object, message: [:0]const u8, exception: *Object) void {
+    writeExceptionChecked(endpoint.logger, level, message, exception) catch failed(endpoint);
 }
 
 fn writeExceptionChecked(logger: *Object, level: *Object, message: [:0]const u8, exception: *Object) Error!void {
@@ -42,8 +43,12 @@ fn writeExceptionChecked(logger: *Object, level: *Object, message: [:0]const u8,
 }
 
 /// Logs a detail; callers ask first whether anybody listens.
-pub fn debug(state: *State, logger: *Object, message: [:0]const u8, args: anytype) void {
-    debugChecked(state, logger, message, args) catch errors.ignore(logger);
+pub fn debug(endpoint: anytype, message: [:0]const u8, args: anytype) void {
+    debugChecked(endpoint.state, endpoint.logger, message, args) catch failed(endpoint);
+}
+
+fn failed(endpoint: anytype) void {
+    asyncio.surface(endpoint.state, endpoint.loop, endpoint.logger);
 }
 
 fn debugChecked(state: *State, logger: *Object, message: [:0]const u8, args: anytype) Error!void {
@@ -54,7 +59,16 @@ fn debugChecked(state: *State, logger: *Object, message: [:0]const u8, args: any
     try o.callMethodVoid(logger, state.names.log, .{ level, text } ++ args);
 }
 
-/// Whether the logger writes lines of a level: what a line tells need not be found out for one that is not written.
+/// Whether the logger of a connection writes lines at INFO: what a line tells need not be found out for one that is not
+/// written.
+pub fn isInfoEnabled(endpoint: anytype) bool {
+    return isEnabled(endpoint.state, endpoint.logger, info_level) catch {
+        failed(endpoint);
+        return false;
+    };
+}
+
+/// Whether a logger writes lines of a level.
 pub fn isEnabled(state: *State, logger: *Object, level: c_long) Error!bool {
     const number = try o.check(c.PyLong_FromLong(level));
     defer o.decref(number);

@@ -77,24 +77,17 @@ fn flowControl(self: *WSListener, skip_dispatch: c_int, comptime name: [:0]const
     return c.PyObject_CallNoArgs(bound);
 }
 
-pub fn pauseIsDefault(self: *WSListener, state: *State) bool {
-    return self.vtable.pause_writing == &pauseWriting and inherits(self, state, state.names.pause_writing);
+pub fn pauseIsDefault(self: *WSListener, state: *State) Error!bool {
+    return self.vtable.pause_writing == &pauseWriting and try inherits(self, state, state.names.pause_writing);
 }
 
-pub fn resumeIsDefault(self: *WSListener, state: *State) bool {
-    return self.vtable.resume_writing == &resumeWriting and inherits(self, state, state.names.resume_writing);
+pub fn resumeIsDefault(self: *WSListener, state: *State) Error!bool {
+    return self.vtable.resume_writing == &resumeWriting and try inherits(self, state, state.names.resume_writing);
 }
 
 /// Whether what Python finds under `name` on the listener is the method that WSListener defines. Bound methods are equal
 /// if they bind the same function to the same object.
-fn inherits(self: *WSListener, state: *State, name: *Object) bool {
-    return inheritsChecked(self, state, name) catch {
-        errors.ignore(&self.ob);
-        return false;
-    };
-}
-
-fn inheritsChecked(self: *WSListener, state: *State, name: *Object) Error!bool {
+fn inherits(self: *WSListener, state: *State, name: *Object) Error!bool {
     const found = try o.check(c.PyObject_GetAttr(&self.ob, name));
     defer o.decref(found);
     const default = try o.check(c.PyObject_GetAttr(state.types.WSListener, name));

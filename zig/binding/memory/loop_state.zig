@@ -44,8 +44,9 @@ pub const LoopState = extern struct {
     spare_large: ?*Chunk,
     /// Watches the connections of our own TCP transport; it belongs to the event loop.
     hub: ?*Hub,
-    /// The event loop stops watching a socket when an error is reported of it, as libuv does.
-    stops_at_errors: bool,
+    /// The event loop is libuv's, which stops watching a socket when an error is reported of it; and uvloop's transports let
+    /// no KeyboardInterrupt through.
+    is_libuv: bool,
 
     /// Memory to receive up to `size` bytes into, the `prefix` that they stand behind among them.
     pub fn room(self: *LoopState, prefix: []const u8, size: usize) Error!Room {
@@ -172,10 +173,10 @@ fn new(class: *c.PyTypeObject, args: *Object, kwargs: ?*Object) callconv(.c) ?*O
 }
 
 fn create(class: *c.PyTypeObject, args: *Object, kwargs: ?*Object) Error!*Object {
-    const names = [_]?[*:0]const u8{ "seed", "stops_at_errors", null };
+    const names = [_]?[*:0]const u8{ "seed", "is_libuv", null };
     var seed: *Object = undefined;
-    var stops_at_errors: c_int = 0;
-    if (c.PyArg_ParseTupleAndKeywords(args, kwargs, "O|p:LoopState", &names, &seed, &stops_at_errors) == 0) return error.Python;
+    var is_libuv: c_int = 0;
+    if (c.PyArg_ParseTupleAndKeywords(args, kwargs, "O|p:LoopState", &names, &seed, &is_libuv) == 0) return error.Python;
     const seed_bytes = try readSeed(seed);
     const keys = try o.allocateBytes(@sizeOf(core.KeyStream));
     errdefer o.freeBytes(keys);
@@ -183,7 +184,7 @@ fn create(class: *c.PyTypeObject, args: *Object, kwargs: ?*Object) Error!*Object
     self.state = @ptrCast(@alignCast(c.PyType_GetModuleState(class).?));
     self.keys = @ptrCast(@alignCast(keys.ptr));
     self.keys.* = .init(seed_bytes);
-    self.stops_at_errors = stops_at_errors != 0;
+    self.is_libuv = is_libuv != 0;
     return &self.ob;
 }
 

@@ -20,7 +20,7 @@ const refusal_body_size_max = 64 * 1024;
 /// The log shows no headers: some are secrets.
 pub fn sendRequest(transport: *WSTransport) Error!void {
     const endpoint = transport.connection().endpoint;
-    if (endpoint.log_debug) log.debug(transport.state, endpoint.logger, "upgrade request: %r", .{endpoint.request});
+    if (endpoint.log_debug) log.debug(endpoint, "upgrade request: %r", .{endpoint.request});
     try send.queue(transport, o.incref(endpoint.request_bytes));
 }
 
@@ -37,9 +37,11 @@ pub fn received(protocol: *Protocol, transport: *WSTransport, bytes: []const u8)
 fn failClient(protocol: *Protocol, transport: *WSTransport) Error!void {
     const exception = errors.fetch();
     defer o.decref(exception);
-    if (errors.isFatal(exception)) return errors.restore(o.incref(exception));
-    try protocol.settle(exception);
+    const told = try o.call(transport.state.imports.factory_error, .{exception});
+    defer o.decref(told);
+    try protocol.settle(told);
     try transport.disconnect(false);
+    if (errors.isFatal(exception)) return errors.restore(o.incref(exception));
 }
 
 /// Returns the size of the head of an answer that agrees to the upgrade, null if more must come, and raises what

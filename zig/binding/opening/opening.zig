@@ -70,7 +70,7 @@ pub fn open(protocol: *Protocol, transport: *WSTransport, listener: *WSListener)
 pub fn timedOut(protocol: *Protocol) Error!void {
     const transport = protocol.transport orelse return;
     const state = transport.state;
-    log.write(transport.connection().endpoint.logger, state.names.warning, "the opening handshake took too long, disconnecting", .{});
+    log.write(transport.connection().endpoint, state.names.warning, "the opening handshake took too long, disconnecting", .{});
     if (protocol.upgraded != null) {
         try client.ended(protocol, transport);
         const text = try o.text("the opening handshake took too long");
@@ -85,7 +85,7 @@ pub fn timedOut(protocol: *Protocol) Error!void {
 /// Too many others came while this handshake was not done.
 pub fn crowdedOut(protocol: *Protocol) Error!void {
     const transport = protocol.transport orelse return;
-    const logger = transport.connection().endpoint.logger;
-    log.write(logger, transport.state.names.warning, "too many connections in their opening handshake, disconnecting the oldest", .{});
+    const endpoint = transport.connection().endpoint;
+    log.write(endpoint, transport.state.names.warning, "too many connections in their opening handshake, disconnecting the oldest", .{});
     try transport.disconnect(false);
 }

@@ -63,7 +63,7 @@ pub fn end(protocol: *Protocol) void {
     if (place.next) |next| next.place.previous = place.previous else pending.last = place.previous;
     protocol.place = .{};
     pending.count -= 1;
-    if (pending.count == 0) asyncio.cancelTimer(protocol.endpoint.state, &pending.timer);
+    if (pending.count == 0) asyncio.cancelTimer(protocol.endpoint.state, protocol.endpoint.loop, &pending.timer);
 }
 
 fn startTimer(endpoint: *Endpoint, seconds: f64) Error!void {
@@ -77,7 +77,7 @@ pub fn timedOut(endpoint: *Endpoint) Error!void {
     endExpired(endpoint, now) catch |failure| {
         const aside: errors.Aside = .begin();
         defer aside.end();
-        rearm(endpoint, now) catch errors.ignore(&endpoint.ob);
+        rearm(endpoint, now) catch asyncio.surface(endpoint.state, endpoint.loop, &endpoint.ob);
         return failure;
     };
     try rearm(endpoint, now);

@@ -68,12 +68,12 @@ pub fn connectionMade(self: *Protocol, underlying: *Object) Error!void {
 }
 
 fn logMade(transport: *WSTransport) Error!void {
-    const logger = transport.connection().endpoint.logger;
-    if (!(log.isEnabled(transport.state, logger, log.info_level) catch return errors.ignore(logger))) return;
+    const endpoint = transport.connection().endpoint;
+    if (!log.isInfoEnabled(endpoint)) return;
     const peername = try transport.extraInfo(transport.state.names.peername);
     defer o.decref(peername);
     const message = if (transport.is_client_side != 0) "connected to %s" else "connection from %s";
-    log.write(logger, transport.state.names.info, message, .{peername});
+    log.write(endpoint, transport.state.names.info, message, .{peername});
 }
 
 /// Memory for the next read.
@@ -98,7 +98,17 @@ fn getBuffer(self: *Protocol, _: *Object) callconv(.c) ?*Object {
 fn bufferUpdated(self: *Protocol, count_object: *Object) callconv(.c) ?*Object {
     const count = c.PyLong_AsSsize_t(count_object);
     if (count < 0) return if (c.PyErr_Occurred() != null) null else o.none();
-    received(self, @intCast(count)) catch return null;
+    return told(self, received(self, @intCast(count)));
+}
+
+/// What an event loop's transport gets of a callback. Those of uvloop swallow KeyboardInterrupt and SystemExit.
+fn told(self: *Protocol, result: anytype) ?*Object {
+    if (result) |value| return if (@TypeOf(value) == void) o.none() else value else |_| {}
+    if (!self.endpoint.loop_state.is_libuv) return null;
+    const exception = errors.fetch();
+    const is_fatal = errors.isFatal(exception);
+    errors.restore(exception) catch if (!is_fatal) return null;
+    asyncio.surface(self.endpoint.state, self.endpoint.loop, &self.ob);
     return o.none();
 }
 
@@ -137,13 +147,11 @@ pub fn ended(self: *Protocol) Error!void {
 }
 
 fn eofReceived(self: *Protocol, _: ?*Object) callconv(.c) ?*Object {
-    ended(self) catch return null;
-    return o.boolean(false);
+    return told(self, ended(self));
 }
 
 fn connectionLost(self: *Protocol, cause: *Object) callconv(.c) ?*Object {
-    lost(self, cause) catch return null;
-    return o.none();
+    return told(self, lost(self, cause));
 }
 
 /// The connection is gone, by an exception or None.
@@ -156,11 +164,11 @@ pub fn lost(self: *Protocol, cause: *Object) Error!void {
     connection.socket = socket.none;
     connection.input.giveUp(self.endpoint.loop_state);
     pending.end(self);
-    asyncio.cancelTimer(transport.state, &connection.end_timer);
+    asyncio.cancelTimer(transport.state, self.endpoint.loop, &connection.end_timer);
     logLost(transport, cause);
     defer finish(transport);
-    try ping.lost(transport);
-    try upgrade_client.lost(self, cause);
+    ping.lost(transport) catch transport.surface();
+    upgrade_client.lost(self, cause) catch transport.surface();
     const listener = connection.listener orelse return;
     connection.listener = null;
     defer o.decref(listener);
@@ -169,10 +177,10 @@ pub fn lost(self: *Protocol, cause: *Object) Error!void {
 }
 
 fn logLost(transport: *WSTransport, cause: *Object) void {
-    const logger = transport.connection().endpoint.logger;
+    const endpoint = transport.connection().endpoint;
     const info = transport.state.names.info;
-    if (o.isNone(cause)) return log.write(logger, info, "disconnected", .{});
-    log.write(logger, info, "disconnected: %r", .{cause});
+    if (o.isNone(cause)) return log.write(endpoint, info, "disconnected", .{});
+    log.write(endpoint, info, "disconnected: %r", .{cause});
 }
 
 /// Wakes those who wait for the end of the connection.
@@ -180,7 +188,7 @@ fn finish(transport: *WSTransport) void {
     const aside: errors.Aside = .begin();
     defer aside.end();
     const list = transport.connection().waiters orelse return;
-    wake(transport.state, list) catch errors.ignore(list);
+    wake(transport.state, list) catch transport.surface();
 }
 
 fn wake(state: *State, list: *Object) Error!void {
@@ -190,7 +198,7 @@ fn wake(state: *State, list: *Object) Error!void {
 }
 
 fn pauseWriting(self: *Protocol, _: ?*Object) callconv(.c) ?*Object {
-    return o.toC(paused(self));
+    return told(self, paused(self));
 }
 
 /// More than the high-water mark is queued. Returns what the listener's callback did.
@@ -200,7 +208,7 @@ pub fn paused(self: *Protocol) Error!*Object {
 }
 
 fn resumeWriting(self: *Protocol, _: ?*Object) callconv(.c) ?*Object {
-    return o.toC(resumed(self));
+    return told(self, resumed(self));
 }
 
 /// What is queued has fallen below the low-water mark. Returns what the listener's callback did.
@@ -216,8 +224,8 @@ fn flowControl(self: *Protocol, comptime name: []const u8, comptime isDefault: a
     const transport = self.transport orelse return o.none();
     const listener = o.incref(transport.connection().listener orelse return o.none());
     defer o.decref(listener);
-    if (isDefault(listener, transport.state)) {
-        log.write(self.endpoint.logger, transport.state.names.warning, warning, .{});
+    if (try isDefault(listener, transport.state)) {
+        log.write(self.endpoint, transport.state.names.warning, warning, .{});
         return o.none();
     }
     return o.check(@field(listener.vtable, name)(listener, 0));
@@ -229,8 +237,7 @@ fn isBufferedProtocol(_: *Protocol, _: ?*Object) callconv(.c) ?*Object {
 }
 
 fn connectionMadeMethod(self: *Protocol, underlying: *Object) callconv(.c) ?*Object {
-    connectionMade(self, underlying) catch return null;
-    return o.none();
+    return told(self, connectionMade(self, underlying));
 }
 
 fn getObject(comptime name: []const u8) fn (*Protocol, ?*anyopaque) callconv(.c) ?*Object {

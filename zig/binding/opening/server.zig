@@ -96,11 +96,10 @@ fn respondPlainly(transport: *WSTransport, accept_value: *const [28]u8) Error!vo
 fn answerInternalError(protocol: *Protocol, transport: *WSTransport) Error!void {
     const exception = errors.fetch();
     defer o.decref(exception);
-    if (errors.isFatal(exception)) return errors.restore(o.incref(exception));
-    const logger = transport.connection().endpoint.logger;
-    log.writeException(logger, transport.state.names.@"error", "the listener factory failed, answered 500", exception);
+    log.writeException(transport.connection().endpoint, transport.state.names.@"error", "the listener factory failed, answered 500", exception);
     try respondError(protocol, transport, 500, "500 Internal Server Error");
     try transport.disconnect(true);
+    if (errors.isFatal(exception)) return errors.restore(o.incref(exception));
 }
 
 /// A response, null for the plain 101, and the listener exactly if it is a 101.
@@ -139,7 +138,7 @@ fn refuse(protocol: *Protocol, transport: *WSTransport, status: u16, message: [:
     defer o.decref(reason);
     const number = try o.check(c.PyLong_FromLong(status));
     defer o.decref(number);
-    log.write(transport.connection().endpoint.logger, transport.state.names.warning, "upgrade refused with %d: %s", .{ number, reason });
+    log.write(transport.connection().endpoint, transport.state.names.warning, "upgrade refused with %d: %s", .{ number, reason });
     try respondError(protocol, transport, status, message);
     // There may be more of the request to come.
     try ending.lingerAndDisconnect(transport);
@@ -194,6 +193,6 @@ fn respond(transport: *WSTransport, response: *Object) Error!void {
 fn sendAnswer(transport: *WSTransport, response: *Object, data: *Object) Error!void {
     o.replace(&transport.response, response);
     const endpoint = transport.connection().endpoint;
-    if (endpoint.log_debug) log.debug(transport.state, endpoint.logger, "%r answered with %r", .{ transport.request, response });
+    if (endpoint.log_debug) log.debug(endpoint, "%r answered with %r", .{ transport.request, response });
     try send.queue(transport, data);
 }

@@ -1,6 +1,7 @@
 //! Acceptor: takes the connections that wait at a listening TCP socket. When and how long it listens is the affair of
 //! picows.server.
 
+const asyncio = @import("../eventloop/asyncio.zig");
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
 const errors = @import("cpython").errors;
@@ -37,7 +38,7 @@ pub const Acceptor = extern struct {
         self.count -= 1;
         const callback = self.on_idle orelse return;
         if (self.count > 0) return;
-        o.decref(o.call(callback, .{}) catch return errors.ignore(callback));
+        o.decref(o.call(callback, .{}) catch return asyncio.surface(self.endpoint.state, self.endpoint.loop, callback));
     }
 
     /// Raises OSError if no more can be accepted now, as when the process has no file descriptors left.

@@ -146,7 +146,7 @@ pub const TcpTransport = extern struct {
         defer o.decref(protocol);
         self.readInto(protocol, to_the_end) catch |failure| {
             const exception = errors.fetch();
-            if (!errors.isFatal(exception)) self.end(exception) catch errors.ignore(&self.ob);
+            if (!errors.isFatal(exception)) self.end(exception) catch asyncio.surface(self.state, self.endpoint.loop, &self.ob);
             errors.restore(exception) catch {};
             return failure;
         };
@@ -305,7 +305,7 @@ pub const TcpTransport = extern struct {
         const handle = self.handle;
         self.handle = socket.none;
         const owner = self.python_socket orelse return linux.close(handle);
-        o.callMethodVoid(owner, self.state.names.close, .{}) catch errors.ignore(owner);
+        o.callMethodVoid(owner, self.state.names.close, .{}) catch asyncio.surface(self.state, self.endpoint.loop, owner);
     }
 };
 

@@ -2,9 +2,9 @@
 //! those that come and go: all begin there, and those that a server accepted stay. One that we made is watched by the event
 //! loop itself (`add_reader`), which is the shortest way for one, from its first frame on.
 
+const asyncio = @import("../eventloop/asyncio.zig");
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
-const errors = @import("cpython").errors;
 const hubs = @import("hub.zig");
 const linux = @import("net").linux;
 const Hub = hubs.Hub;
@@ -31,7 +31,7 @@ pub fn start(self: *TcpTransport) Error!void {
 pub fn settle(self: *TcpTransport) Error!void {
     if (!isByHub(self) or !self.endpoint.is_client) return;
     const hub = self.hub orelse return;
-    if (self.endpoint.loop_state.stops_at_errors) try hub.want(self, errors_alone) else hub.remove(self);
+    if (self.endpoint.loop_state.is_libuv) try hub.want(self, errors_alone) else hub.remove(self);
     o.clear(&self.context);
     self.watched = .{};
     try update(self);
@@ -79,7 +79,7 @@ pub fn rearm(self: *TcpTransport) Error!void {
 pub fn stop(self: *TcpTransport) void {
     self.is_reading = false;
     self.output.clear();
-    update(self) catch errors.ignore(&self.ob);
+    update(self) catch asyncio.surface(self.state, self.endpoint.loop, &self.ob);
     if (self.hub) |hub| hub.remove(self);
 }
 

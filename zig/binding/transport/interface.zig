@@ -127,6 +127,11 @@ fn getException(self: *WSTransport, _: ?*anyopaque) callconv(.c) ?*Object {
     return o.incref(@atomicLoad(?*Object, &self.connection().exception, .acquire) orelse return o.none());
 }
 
+/// For picows.closing: the traceback that it came with, or None.
+fn getTraceback(self: *WSTransport, _: ?*anyopaque) callconv(.c) ?*Object {
+    return o.incref(self.connection().traceback orelse return o.none());
+}
+
 /// For the event loop's timers and picows.roundtrip.
 fn privateMethod(comptime function: anytype) fn (*WSTransport, ?*Object) callconv(.c) ?*Object {
     return struct {
@@ -195,5 +200,6 @@ pub const attributes = [_]c.PyGetSetDef{
     .{ .name = "_waiters", .get = @ptrCast(&getWaiters) },
     .{ .name = "_is_pong_expected", .get = @ptrCast(&isPongExpected) },
     .{ .name = "_exception", .get = @ptrCast(&getException) },
+    .{ .name = "_traceback", .get = @ptrCast(&getTraceback) },
     .{},
 };

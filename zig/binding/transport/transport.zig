@@ -2,6 +2,7 @@
 
 const std = @import("std");
 const core = @import("core");
+const asyncio = @import("../eventloop/asyncio.zig");
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
 const errors = @import("cpython").errors;
@@ -110,6 +111,11 @@ pub const WSTransport = extern struct {
         try o.callMethodVoid(self.underlying_transport, if (graceful) names.close else names.abort, .{});
     }
 
+    /// For places that cannot raise what code of others raised there.
+    pub fn surface(self: *WSTransport) void {
+        asyncio.surface(self.state, self.connection().endpoint.loop, &self.ob);
+    }
+
     pub fn checkThread(self: *WSTransport, comptime method: [:0]const u8) Error!void {
         if (self.connection().isOwnThread()) return;
         return errors.raise("RuntimeError", "WSTransport." ++ method ++ "() was called from another thread than the " ++
@@ -126,6 +132,7 @@ fn traverse(self: *WSTransport, proc: c.visitproc, arg: ?*anyopaque) callconv(.c
         @ptrCast(connection.endpoint),
         @ptrCast(connection.listener),
         connection.exception,
+        connection.traceback,
         connection.lost_by,
         connection.waiters,
         connection.ping_timer,
@@ -148,6 +155,7 @@ fn clear(self: *WSTransport) callconv(.c) c_int {
     const connection = self.connection();
     o.clear(&connection.listener);
     o.clear(&connection.exception);
+    o.clear(&connection.traceback);
     o.clear(&connection.lost_by);
     o.clear(&connection.waiters);
     o.clear(&connection.ping_timer);
