@@ -178,6 +178,9 @@ class WSUpgradeResponse:
     ) -> WSUpgradeResponse:
         """Make a response that refuses the upgrade (RFC 9110, 15.5 and 15.6).
 
+        To one with status 426 the server adds what to come back with, unless it is there already:
+        `Upgrade: websocket` and `Sec-WebSocket-Version: 13`.
+
         Args:
             status: from 400 to 599.
             body: content, bytes-like.

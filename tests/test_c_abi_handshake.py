@@ -116,7 +116,8 @@ def test_server_refuses(lib, request_bytes, status, has_target):
     assert lib.picows_refusal_write(request.failure, answer, 256, byref(size)) == OK
     line, headers = wire.parse_head(answer.raw[: size.value])
     assert line.startswith(f"HTTP/1.1 {status} ")
-    assert headers["connection"] == "close"
+    assert headers["connection"] == ("Upgrade, close" if status == 426 else "close")
+    assert headers.get("upgrade") == ("websocket" if status == 426 else None)
     assert headers.get("sec-websocket-version") == ("13" if status == 426 else None)
 
 

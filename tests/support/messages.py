@@ -23,6 +23,7 @@ NOT_MESSAGES = [
     r"(… )+HTTP/1\.1.*",
     r"CONNECT … HTTP/1\.1.*",
     r"[A-Z][\w-]+: …?(\r\n)?",
+    r"Upgrade, close",
     r"Basic …?",
     r"text/plain; charset=utf-8",
     r"4.. \w+.*|5.. \w+.*",  # bodies of answers

@@ -215,14 +215,16 @@ pub fn responseWrite(
 pub fn refusalWrite(failure: i32, buffer: ?[*]u8, buffer_size: usize, size: ?*usize) callconv(.c) Result {
     const written = size orelse return .bad_argument;
     written.* = 0;
-    const line = switch (failures.status(failure)) {
+    const status = failures.status(failure);
+    const line = switch (status) {
         400 => "HTTP/1.1 400 Bad Request\r\n",
-        // RFC 6455 4.4: the answer names the version that would be understood.
-        426 => "HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
+        426 => "HTTP/1.1 426 Upgrade Required\r\n",
         else => return .bad_argument,
     };
     var out: Writer = .init(slice(buffer, buffer_size) orelse return .bad_argument);
-    out.add(&.{ line, "Connection: close\r\nContent-Length: 0\r\n" });
+    out.add(&.{line});
+    for (core.handshake.refusalFields(status)) |field| out.add(&.{ field.name, ": ", field.value, "\r\n" });
+    out.add(&.{ "Connection: ", core.handshake.refusalConnection(status), "\r\nContent-Length: 0\r\n" });
     return out.finish(written);
 }
 

@@ -176,6 +176,7 @@ pub extern fn PyLong_FromSsize_t(Py_ssize_t) ?*PyObject;
 pub extern fn PyFloat_AsDouble(*PyObject) f64;
 pub extern fn PyFloat_FromDouble(f64) ?*PyObject;
 pub extern fn PyBool_FromLong(c_long) ?*PyObject;
+pub extern fn PySequence_Contains(*PyObject, *PyObject) c_int;
 pub extern fn PySequence_GetSlice(*PyObject, Py_ssize_t, Py_ssize_t) ?*PyObject;
 pub extern fn PyTuple_New(Py_ssize_t) ?*PyObject;
 pub extern fn PyTuple_SetItem(*PyObject, Py_ssize_t, *PyObject) c_int;

@@ -45,6 +45,15 @@ pub fn setQuickAck(handle: Handle) void {
     if (builtin.os.tag == .linux) _ = c.setsockopt(handle, std.posix.IPPROTO.TCP, std.os.linux.TCP.QUICKACK, &on, @sizeOf(c_int));
 }
 
+/// How many bytes the kernel keeps because the peer's has not acknowledged them; 0 where it does not tell.
+pub fn unacknowledgedSize(handle: Handle) usize {
+    if (builtin.os.tag != .linux) return 0;
+    const linux = std.os.linux;
+    var size: c_int = 0;
+    const result = linux.ioctl(handle, linux.T.IOCOUTQ, @intFromPtr(&size));
+    return if (linux.errno(result) == .SUCCESS) @intCast(@max(size, 0)) else 0;
+}
+
 /// A peer that is gone is an error of the call, not a SIGPIPE; macOS has no such flag, and CPython ignores the signal.
 const flags: c_int = if (builtin.os.tag == .linux) std.os.linux.MSG.NOSIGNAL else 0;
 

@@ -46,8 +46,10 @@ pub const Connection = struct {
     /// time.monotonic() of the last bytes received, and of the last that were sent; 0 for never.
     received_at: f64 = 0,
     sent_at: f64 = 0,
-    /// When it began to end because it failed.
+    /// When it began to end, or the peer last took something of what was queued then.
     ended_at: f64 = 0,
+    /// How much was queued when that was looked at, while it ends.
+    queued_size_seen: usize = 0,
     /// The event loop asked not to write: more than the high-water mark is queued.
     is_paused: bool = false,
     /// The payload of the last PING that came while paused.

@@ -10,6 +10,7 @@ const frame = @import("../frame/frame.zig");
 const gather = @import("gather.zig");
 const log = @import("../eventloop/log.zig");
 const send = @import("send.zig");
+const socket = @import("net").socket;
 const WSTransport = @import("../transport/transport.zig").WSTransport;
 const Object = o.Object;
 const Error = o.Error;
@@ -18,7 +19,7 @@ const Error = o.Error;
 /// bytes still arrive.
 const linger_seconds = 0.1;
 const linger_seconds_max = 2.0;
-/// How long a connection that failed may take to send what was queued before.
+/// How long a peer may take nothing of what is queued for it.
 const flush_seconds_max = 10.0;
 
 /// Why a connection ended: the values of picows.closing.WSDisconnectCause.
@@ -160,19 +161,29 @@ pub fn lingerAndDisconnect(transport: *WSTransport) Error!void {
     try schedule(transport, linger_seconds, "_linger_over");
 }
 
-/// Closes, and gives a peer that does not read only so long to take what is queued.
+/// Disconnects, unless the peer still sends, or still takes what is queued for it. Until then its bytes are read.
 pub fn lingerOver(transport: *WSTransport) Error!void {
-    const state = transport.state;
     const connection = transport.connection();
     if (transport.is_disconnected != 0) return;
-    const now = clock.now(state);
+    const now = clock.now(transport.state);
+    const queued_size = try queuedSize(transport);
+    if (queued_size != connection.queued_size_seen) {
+        connection.queued_size_seen = queued_size;
+        connection.ended_at = now;
+    }
+    const seconds = now - connection.ended_at;
+    if (queued_size > 0 and seconds >= flush_seconds_max) return transport.disconnect(false);
     const is_silent = now - connection.received_at >= linger_seconds;
-    if (!is_silent and now - connection.ended_at < linger_seconds_max) return schedule(transport, linger_seconds, "_linger_over");
+    if (queued_size > 0 or (!is_silent and seconds < linger_seconds_max)) return schedule(transport, linger_seconds, "_linger_over");
     try transport.disconnect(true);
-    const waiting = try o.callMethod(transport.underlying_transport, state.names.get_write_buffer_size, .{});
-    defer o.decref(waiting);
-    if (!try o.isTrue(waiting)) return;
-    try schedule(transport, flush_seconds_max, "_abort");
+}
+
+/// How much the peer has not taken yet, be it with the transport or with the kernel. What asyncio's transport of TLS has
+/// encrypted it does not count, but then the kernel has its fill.
+fn queuedSize(transport: *WSTransport) Error!usize {
+    const handle = try transport.socketHandle();
+    const sent_size = if (handle == socket.none) 0 else socket.unacknowledgedSize(handle);
+    return try send.bufferSize(transport) + sent_size;
 }
 
 /// Calls a method of the transport later, unless the connection is gone by then.

@@ -216,7 +216,8 @@ pub fn waiting(transport: *WSTransport) Error!usize {
     return size;
 }
 
-fn bufferSize(transport: *WSTransport) Error!usize {
+/// How much waits to be sent.
+pub fn bufferSize(transport: *WSTransport) Error!usize {
     if (transport.ownTcp()) |tcp| return tcp.output.size;
     const size = try o.callMethod(transport.underlying_transport, transport.state.names.get_write_buffer_size, .{});
     defer o.decref(size);

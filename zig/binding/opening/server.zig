@@ -1,5 +1,6 @@
 //! The opening handshake on a server (RFC 6455 4.2): a request in, an answer out.
 
+const std = @import("std");
 const core = @import("core");
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
@@ -60,8 +61,7 @@ fn accept(protocol: *Protocol, transport: *WSTransport, head: core.http.Head) Er
     const chosen = try choose(transport);
     defer if (chosen.response) |response| o.decref(response);
     const listener = chosen.listener orelse {
-        try respondLast(protocol, transport, chosen.response.?);
-        try transport.disconnect(true);
+        try respondLast(protocol, transport, chosen.response.?, chosen.status);
         return null;
     };
     errdefer o.decref(listener);
@@ -98,12 +98,11 @@ fn answerInternalError(protocol: *Protocol, transport: *WSTransport) Error!void 
     defer o.decref(exception);
     log.writeException(transport.connection().endpoint, transport.state.names.@"error", "the listener factory failed, answered 500", exception);
     try respondError(protocol, transport, 500, "500 Internal Server Error");
-    try transport.disconnect(true);
     if (errors.isFatal(exception)) return errors.restore(o.incref(exception));
 }
 
 /// A response, null for the plain 101, and the listener exactly if it is a 101.
-const Chosen = struct { response: ?*Object, listener: ?*WSListener };
+const Chosen = struct { response: ?*Object, status: u16, listener: ?*WSListener };
 
 /// What the listener factory wants: references in the result are the caller's.
 fn choose(transport: *WSTransport) Error!Chosen {
@@ -111,8 +110,8 @@ fn choose(transport: *WSTransport) Error!Chosen {
     const names = &state.names;
     const result = try o.call(transport.connection().endpoint.listener_factory, .{transport.request});
     defer o.decref(result);
-    if (o.isNone(result)) return .{ .response = try errorResponse(state, 404, "404 Not Found"), .listener = null };
-    if (o.isInstance(result, state.types.WSListener)) return .{ .response = null, .listener = @ptrCast(o.incref(result)) };
+    if (o.isNone(result)) return .{ .response = try errorResponse(state, 404, "404 Not Found"), .status = 404, .listener = null };
+    if (o.isInstance(result, state.types.WSListener)) return .{ .response = null, .status = 101, .listener = @ptrCast(o.incref(result)) };
     if (!o.isInstance(result, state.imports.WSUpgradeResponseWithListener)) {
         return errors.raiseFormat("TypeError", "a listener factory returns a WSListener, a WSUpgradeResponseWithListener or None, not %R", .{result});
     }
@@ -125,11 +124,12 @@ fn choose(transport: *WSTransport) Error!Chosen {
     const listener = try o.check(c.PyObject_GetAttr(result, names.listener));
     if (status != 101) {
         o.decref(listener);
-        return .{ .response = response, .listener = null };
+        // Where it is none, the response refuses to be sent.
+        return .{ .response = response, .status = std.math.cast(u16, status) orelse 0, .listener = null };
     }
     errdefer o.decref(listener);
     try upgrade.checkListener(state, listener);
-    return .{ .response = response, .listener = @ptrCast(listener) };
+    return .{ .response = response, .status = 101, .listener = @ptrCast(listener) };
 }
 
 /// Answers a request that cannot be served, and writes one log line.
@@ -140,15 +140,13 @@ fn refuse(protocol: *Protocol, transport: *WSTransport, status: u16, message: [:
     defer o.decref(number);
     log.write(transport.connection().endpoint, transport.state.names.warning, "upgrade refused with %d: %s", .{ number, reason });
     try respondError(protocol, transport, status, message);
-    // There may be more of the request to come.
-    try ending.lingerAndDisconnect(transport);
     return null;
 }
 
 fn respondError(protocol: *Protocol, transport: *WSTransport, status: u16, body: []const u8) Error!void {
     const response = try errorResponse(transport.state, status, body);
     defer o.decref(response);
-    try respondLast(protocol, transport, response);
+    try respondLast(protocol, transport, response, status);
 }
 
 fn errorResponse(state: *State, status: u16, body: []const u8) Error!*Object {
@@ -156,23 +154,28 @@ fn errorResponse(state: *State, status: u16, body: []const u8) Error!*Object {
     defer o.decref(number);
     const content = try o.bytes(body);
     defer o.decref(content);
-    const headers = try o.check(c.PyDict_New());
-    defer o.decref(headers);
-    // RFC 6455 4.4: which version to come back with.
-    if (status == 426) {
-        const version = try o.text("13");
-        defer o.decref(version);
-        try o.checkStatus(c.PyDict_SetItemString(headers, "Sec-WebSocket-Version", version));
-    }
-    return o.callMethod(state.imports.WSUpgradeResponse, state.names.create_error_response, .{ number, content, headers });
+    return o.callMethod(state.imports.WSUpgradeResponse, state.names.create_error_response, .{ number, content });
 }
 
-/// Sends an answer that no frames follow. The caller disconnects.
-fn respondLast(protocol: *Protocol, transport: *WSTransport, response: *Object) Error!void {
+/// Sends an answer that no frames follow, and disconnects. There may be more of the request to come.
+fn respondLast(protocol: *Protocol, transport: *WSTransport, response: *Object, status: u16) Error!void {
     transport.connection().is_input_ended = true;
     pending.end(protocol);
-    try setHeader(transport, response, "Connection", "close");
+    try setHeader(transport, response, "Connection", core.handshake.refusalConnection(status));
+    for (core.handshake.refusalFields(status)) |field| {
+        if (!try hasHeader(transport, response, field.name)) try setHeader(transport, response, field.name, field.value);
+    }
     try respond(transport, response);
+    try ending.lingerAndDisconnect(transport);
+}
+
+fn hasHeader(transport: *WSTransport, response: *Object, name: []const u8) Error!bool {
+    const headers = try o.check(c.PyObject_GetAttr(response, transport.state.names.headers));
+    defer o.decref(headers);
+    const key = try o.text(name);
+    defer o.decref(key);
+    const found = c.PySequence_Contains(headers, key);
+    return if (found < 0) error.Python else found > 0;
 }
 
 fn setHeader(transport: *WSTransport, response: *Object, name: []const u8, value: []const u8) Error!void {

@@ -80,15 +80,23 @@ pub const WSTransport = extern struct {
         const ssl_object = try self.extraInfo(self.state.names.ssl_object);
         defer o.decref(ssl_object);
         self.is_secure = @intFromBool(!o.isNone(ssl_object));
+        const handle = try self.socketHandle();
+        if (handle == socket.none) return;
+        socket.setNoDelay(handle);
+        if (self.is_secure == 0) self.connection().socket = handle;
+    }
+
+    /// The socket under the transport, TLS or not; none if it has none, or has closed it.
+    pub fn socketHandle(self: *WSTransport) Error!socket.Handle {
+        if (self.ownTcp()) |tcp| return tcp.handle;
         const raw_socket = try self.extraInfo(self.state.names.socket);
         defer o.decref(raw_socket);
-        if (o.isNone(raw_socket) or !socket.is_supported) return;
+        if (o.isNone(raw_socket) or !socket.is_supported) return socket.none;
         const number = try o.callMethod(raw_socket, self.state.names.fileno, .{});
         defer o.decref(number);
         const handle = c.PyLong_AsLong(number);
-        if (handle == -1) return c.PyErr_Clear();
-        socket.setNoDelay(@intCast(handle));
-        if (self.is_secure == 0) self.connection().socket = @intCast(handle);
+        if (handle == -1) c.PyErr_Clear();
+        return std.math.cast(socket.Handle, handle) orelse socket.none;
     }
 
     /// The transport under it, if that is our own.

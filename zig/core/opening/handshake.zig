@@ -40,7 +40,7 @@ pub const RequestFailure = enum {
     version,
     key,
 
-    /// 426 tells the client to come back with the version named in the answer, RFC 6455 4.4.
+    /// 426 tells the client to come back with another version: see `refusalFields`.
     pub fn status(self: RequestFailure) u16 {
         return if (self == .version) 426 else 400;
     }
@@ -82,6 +82,18 @@ pub fn checkUpgrade(head: http.Head) Upgrade {
     const key = findOnly(head, "Sec-WebSocket-Key") orelse return .{ .failure = .key };
     if (!isKey(key)) return .{ .failure = .key };
     return .{ .accept = acceptKey(key) };
+}
+
+/// What an answer that no frames follow says with this status, besides Connection. 426 names the protocol and the version
+/// of it to come back with: RFC 9110 15.5.22, RFC 6455 4.4.
+pub fn refusalFields(status: u16) []const http.Field {
+    if (status != 426) return &.{};
+    return &.{ .{ .name = "Upgrade", .value = "websocket" }, .{ .name = "Sec-WebSocket-Version", .value = "13" } };
+}
+
+/// The value of its Connection. An Upgrade header is announced there: RFC 9110 7.8.
+pub fn refusalConnection(status: u16) []const u8 {
+    return if (status == 426) "Upgrade, close" else "close";
 }
 
 pub const ResponseFailure = enum {

@@ -147,6 +147,21 @@ test "version 13 and no other" {
     }
 }
 
+test "a refusal with 426 says what to come back with" {
+    const fields = handshake.refusalFields(426);
+    try expectEqual(2, fields.len);
+    try expectEqualStrings("Upgrade", fields[0].name);
+    try expectEqualStrings("websocket", fields[0].value);
+    try expectEqualStrings("Sec-WebSocket-Version", fields[1].name);
+    try expectEqualStrings("13", fields[1].value);
+    for (fields) |field| try expect(handshake.isFieldName(field.name) and handshake.isFieldValue(field.value));
+    try expectEqualStrings("Upgrade, close", handshake.refusalConnection(426));
+    for ([_]u16{ 0, 200, 400, 404, 425, 427, 500, 65535 }) |status| {
+        try expectEqual(0, handshake.refusalFields(status).len);
+        try expectEqualStrings("close", handshake.refusalConnection(status));
+    }
+}
+
 test "the status that tells the client about it" {
     for (std.enums.values(RequestFailure)) |failure| {
         const status: u16 = if (failure == .version) 426 else 400;
