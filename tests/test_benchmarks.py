@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import platform
 import re
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from support import building
 
 from benchmarks import subjects
 from benchmarks.cases import Case
@@ -21,9 +23,10 @@ from benchmarks.lab import Lab
 from benchmarks.process import FailedError, Process
 from benchmarks.report import Result, load, ratio_of, results_of, save, table_row
 
-pytestmark = pytest.mark.skipif(
-    not sys.platform.startswith("linux"), reason="the programs in C use epoll"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the programs in C use epoll"),
+]
 
 UVLOOP = "uvloop" if find_spec("uvloop") else "asyncio"
 #: One or two of each kind; the others differ by a number.
@@ -97,6 +100,16 @@ def test_system_calls_of_an_echo(
     figures = counted(STRACE, work, (10_000, 30_000))(lab, everybody["ours"], loop)
     assert figures["calls"] == pytest.approx(3, abs=0.2)
     assert figures["calls_failed"] < 0.1
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="elsewhere vectors are in the baseline")
+@pytest.mark.parametrize("compiler", [subjects.CC, building.CC.split()], ids=["ours", "tests"])
+def test_programs_in_c_run_on_every_cpu(compiler: list[str]) -> None:
+    """Compiled for the CPU at hand, they died under a valgrind that does not know AVX-512."""
+    command = [*compiler, "-dM", "-E", "-x", "c", "/dev/null"]
+    names = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert "#define __SSE2__" in names
+    assert "__AVX" not in names
 
 
 @pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not there")
