@@ -2,9 +2,11 @@
 
 import ctypes
 import importlib.util
+import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +18,8 @@ from support import codec
 pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).resolve().parent.parent
+SOCKET_PATH_BYTES_MAX = 103
+"""On macOS; Linux has four more."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,6 +45,17 @@ def programs_take_ctrl_c() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def root() -> Path:
     return ROOT
+
+
+@pytest.fixture
+def socket_path(tmp_path: Path) -> Iterator[str]:
+    """Where a unix socket can be: its path has at most 103 bytes, whatever TMPDIR is."""
+    path = str(tmp_path / "x.sock")
+    if len(os.fsencode(path)) <= SOCKET_PATH_BYTES_MAX:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield f"{folder}/x.sock"
 
 
 @pytest.fixture(scope="session")

@@ -180,10 +180,9 @@ async def test_headers_subprotocol_proxy_and_tls(tmp_path: Path) -> None:
         assert "certificate is not trusted" in done.stderr
 
 
-async def test_a_unix_socket(tmp_path: Path) -> None:
-    path = str(tmp_path / "s")
-    async with command.serving("--path", path):
-        done = await connect("ws://localhost/", "--path", path, "--count", "1", given="hi\n")
+async def test_a_unix_socket(socket_path: str) -> None:
+    async with command.serving("--path", socket_path):
+        done = await connect("ws://localhost/", "--path", socket_path, "--count", "1", given="hi\n")
     assert (done.returncode, done.stdout) == (0, "hi\n")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import ssl
 import stat
@@ -107,11 +108,10 @@ async def test_tls_with_a_certificate_made_for_the_run() -> None:
         transport.disconnect()
 
 
-async def test_unix_socket(tmp_path: Path) -> None:
-    path = tmp_path / "s"
-    async with command.serving("--path", str(path)):
-        assert stat.S_ISSOCK(path.stat().st_mode)
-        transport, _ = await connected("ws://localhost/", path=path)
+async def test_unix_socket(socket_path: str) -> None:
+    async with command.serving("--path", socket_path):
+        assert stat.S_ISSOCK(os.stat(socket_path).st_mode)
+        transport, _ = await connected("ws://localhost/", path=socket_path)
         transport.disconnect()
 
 

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import inspect
 import logging
-import os
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -343,13 +342,12 @@ def test_other_arguments_go_to_create_server(loop: str, use_aiofastnet: bool | N
 
 @pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="needs unix sockets")
 @pytest.mark.parametrize("use_aiofastnet", stacks.TRANSPORTS.values())
-async def test_a_unix_socket_can_be_served(use_aiofastnet: bool | None, tmp_path: Any) -> None:
+async def test_a_unix_socket_can_be_served(use_aiofastnet: bool | None, socket_path: str) -> None:
     listener = Recorder()
-    path = os.fspath(tmp_path / "s")
     sock = socket.socket(socket.AF_UNIX)
-    sock.bind(path)
+    sock.bind(socket_path)
     server = await ws_create_server(lambda _: listener, sock=sock, use_aiofastnet=use_aiofastnet)
-    reader, writer = await asyncio.open_unix_connection(path)
+    reader, writer = await asyncio.open_unix_connection(socket_path)
     writer.write(wire.request() + encode(Frame(TEXT, b"a"), wire.MASKING_KEY))
     assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
     await listener.until_frames(1)

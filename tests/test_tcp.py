@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from support import stacks
+from support.machine import needs_ipv6
 
 from picows import WSListener, tcp, ws_connect, ws_create_server
 from picows.testing import wire
@@ -70,6 +71,7 @@ async def test_not_on_event_loops_of_others() -> None:
         loop.close()
 
 
+@needs_ipv6
 @LOOPS
 def test_ipv6(loop: str) -> None:
     async def main() -> None:

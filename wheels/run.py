@@ -35,7 +35,7 @@ def source_date() -> int:
     """Seconds: the time that every file in an archive gets."""
     if given := os.environ.get("SOURCE_DATE_EPOCH"):
         return int(given)
-    command = ["git", "-C", str(ROOT), "log", "-1", "--format=%ct"]
+    command = ["git", "-C", str(ROOT), "-c", f"safe.directory={ROOT}", "log", "-1", "--format=%ct"]
     if (ROOT / ".git").exists() and shutil.which("git"):
         return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     return 315_532_800  # 1980, where zip's time begins

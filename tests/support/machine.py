@@ -1,0 +1,34 @@
+"""What a machine may lack: the tests that need it say so, and are skipped without it."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+HAS_IPV6 = _has_ipv6()
+needs_ipv6 = pytest.mark.skipif(not HAS_IPV6, reason="this machine has no address ::1")
+
+
+def tracked_files(root: Path) -> list[str]:
+    """What git has of the checkout. Without git, or outside of a checkout, the test is skipped."""
+    if not (root / ".git").exists():
+        pytest.skip("not a checkout: there is no list of its files")
+    try:
+        # Git does not read the checkout of another user unless it is told to.
+        command = ["git", "-c", f"safe.directory={root}", "ls-files", "-z"]
+        listed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    except FileNotFoundError:
+        pytest.skip("git is not installed: there is no list of the files")
+    return [name for name in listed.stdout.split("\0") if name]
