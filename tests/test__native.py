@@ -110,6 +110,7 @@ def test_properties_are_read_only_attributes(name: str, member: str) -> None:
     assert inspect.isgetsetdescriptor(attribute) or inspect.ismemberdescriptor(attribute)
 
 
+@pytest.mark.slow
 def test_stubtest_finds_no_difference(root: Path, tmp_path: Path) -> None:
     """mypy's own comparison: argument kinds, defaults, descriptors, what may be derived from."""
     pytest.importorskip("mypy")

@@ -12,6 +12,8 @@ from support.codec import BAD_ARGUMENT, CLIENT, FAILURE, FIN, NEED_MORE, NO_ROOM
 
 from picows.testing import wire
 
+pytestmark = pytest.mark.slow
+
 STREAMS = 300
 KEY = wire.MASKING_KEY
 

@@ -15,6 +15,8 @@ from support.codec import BAD_ARGUMENT, CLIENT, FAILURE, NEED_MORE, NO_ROOM, OK,
 
 from picows.testing import wire
 
+pytestmark = pytest.mark.slow
+
 ROOM = 1024
 
 

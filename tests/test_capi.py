@@ -17,10 +17,13 @@ from pathlib import Path
 import pytest
 
 HEADERS = Path(sysconfig.get_path("include"))
-pytestmark = pytest.mark.skipif(
-    not (HEADERS / "Python.h").is_file(),
-    reason=f"no Python.h in {HEADERS}: nothing to compare with",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (HEADERS / "Python.h").is_file(),
+        reason=f"no Python.h in {HEADERS}: nothing to compare with",
+    ),
+]
 
 FREE_THREADED = sysconfig.get_config_var("Py_GIL_DISABLED") == 1
 ABI = "free_threaded" if FREE_THREADED else "gil"

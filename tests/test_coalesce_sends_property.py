@@ -19,6 +19,8 @@ from picows.testing.peers import open_upgraded, raw_server
 from picows.testing.recorder import serving
 from picows.testing.wire import BINARY, CLOSE, PING, TEXT, Frame, close
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = int(os.environ.get("PICOWS_EXAMPLES", "60"))
 EXAMPLES_ON_SOCKETS = EXAMPLES // 6
 

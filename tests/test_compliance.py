@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(__file__).resolve().parent.parent / "compliance"
 LOOPS = ["asyncio", "uvloop"] if find_spec("uvloop") else ["asyncio"]
 

@@ -19,7 +19,7 @@ from picows.testing import recorder as ours
 from picows.testing import wire
 from picows.testing.wire import Frame
 
-pytestmark = building.needs_headers
+pytestmark = [pytest.mark.slow, building.needs_headers]
 
 SOURCE = Path(__file__).parent / "native" / "callbacks.c"
 INCLUDE = f"-I{picows.get_include()}"

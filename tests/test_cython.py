@@ -21,7 +21,7 @@ from picows.testing import wire
 from picows.testing.wire import Frame
 
 pytest.importorskip("Cython")
-pytestmark = building.needs_headers
+pytestmark = [pytest.mark.slow, building.needs_headers]
 
 SOURCE = Path(__file__).parent / "native" / "listeners.pyx"
 

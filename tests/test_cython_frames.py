@@ -10,7 +10,7 @@ import pytest
 from support import building
 
 pytest.importorskip("Cython")
-pytestmark = building.needs_headers
+pytestmark = [pytest.mark.slow, building.needs_headers]
 
 
 def test_it_runs(root: Path, tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ from picows.testing import wire
 from picows.testing.recorder import Recorder
 from picows.testing.wire import CLOSE, CONTINUATION, PING, TEXT, Frame
 
+pytestmark = pytest.mark.slow
+
 STREAMS = int(os.environ.get("PICOWS_DIFFERENTIAL_STREAMS", "1200"))
 LIMIT = 5000  # of one frame's payload
 ROLES = ["client", "server"]

@@ -13,6 +13,8 @@ import pytest
 
 import picows
 
+pytestmark = pytest.mark.slow
+
 #: Where a file named on a page without its folder is.
 FOLDERS = ("zig/core", "zig/binding", "zig/net", "zig/cpython", "picows", "tests", "docs")
 #: Public for native code only.

@@ -22,9 +22,10 @@ from picows.testing.peers import open_raw, open_upgraded
 SIZES = [0, 1, 125, 126, 65535, 65536, 1 << 20]
 STACK = Stack("asyncio", use_aiofastnet=False, tls=False)
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux", reason="the lines of the README are for Linux"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="the lines of the README are for Linux"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def shell(
     tools = tmp_path_factory.mktemp("tools")
     programs = {"python": f'"{sys.executable}"'}
     if shutil.which("cc") is None:
-        programs["cc"] = f'"{sys.executable}" -m ziglang cc'
+        programs["cc"] = f'"{sys.executable}" -m ziglang cc -mcpu=baseline'
     for name, command in programs.items():
         (tools / name).write_text(f'#!/bin/sh\nexec {command} "$@"\n')
         (tools / name).chmod(0o755)

@@ -69,6 +69,7 @@ def test_each_is_tested_and_has_a_line_in_the_readme() -> None:
     assert sorted(named) == sorted(PROGRAMS)
 
 
+@pytest.mark.slow
 def test_types_are_right(root: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", *sorted(map(str, FOLDER.glob("*.py")))],
@@ -272,6 +273,7 @@ CONNECTED = "document.querySelector('#state').textContent === 'connected'"
 LINES = "Array.from(document.querySelectorAll('li'), line => line.textContent)"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
 async def test_a_browser(tmp_path: Path) -> None:
     assert CHROMIUM

@@ -10,6 +10,8 @@ import pytest
 from support import stacks
 from support.stacks import Stack
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(__file__).parent / "leaks"
 
 

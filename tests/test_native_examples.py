@@ -15,6 +15,8 @@ from picows.testing import wire
 from picows.testing.peers import open_upgraded
 from picows.testing.wire import Frame
 
+pytestmark = pytest.mark.slow
+
 BUILD = {
     "cython_echo": ["setup.py", "-q", "build_ext", "--inplace"],
     "c_extension": ["setup.py", "-q", "build_ext", "--inplace"],

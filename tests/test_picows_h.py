@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ZIG = [sys.executable, "-m", "ziglang"]
 COMPILERS = {
     "gcc": (["gcc"], ["g++"]),

@@ -16,6 +16,8 @@ from picows import WSCloseCode, WSMsgType
 from picows.testing.recorder import Recorder
 from picows.testing.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Frame
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = int(os.environ.get("PICOWS_EXAMPLES", "60"))
 #: The same examples every time, so that a run in CI says something about the change it belongs to.
 PROPERTY = settings(

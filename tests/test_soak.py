@@ -10,6 +10,8 @@ import pytest
 
 pytest.importorskip("trustme")  # the scripts make their certificates with it
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(__file__).parent / "soak"
 SCRIPT = FOLDER / "soak.py"
 

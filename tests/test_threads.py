@@ -50,6 +50,7 @@ def test_the_module_leaves_the_gil_off() -> None:
     assert done.stdout == "False\n", done.stderr
 
 
+@pytest.mark.slow
 def test_a_build_for_the_other_kind_of_python_is_refused(
     setup_py: Any, root: Path, tmp_path: Path
 ) -> None:

@@ -17,6 +17,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from support.machine import tracked_files
+
+pytestmark = pytest.mark.slow
 
 #: One of each file format.
 TARGETS = ["gnu-x86_64", "macos-aarch64", "windows-x86_64-t"]
@@ -114,19 +117,15 @@ def test_a_wheel_has_the_same_bytes_from_two_folders(root: Path, tmp_path: Path)
 
 
 def test_the_sdist_has_all_that_is_in_the_repository(root: Path, tmp_path: Path) -> None:
-    if not (root / ".git").exists():
-        pytest.skip("not a checkout: there is no list to compare with")
-    tracked = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True, check=True
-    ).stdout.split("\0")
+    tracked = tracked_files(root)
     # setuptools writes its list of files beside the sources; a copy keeps the checkout clean.
-    for name in filter(None, tracked):
+    for name in tracked:
         if (root / name).is_file():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(root / name, tmp_path / name)
     with tarfile.open(build(tmp_path, "sdist")) as archive:
         packed = {member.name.partition("/")[2] for member in archive if member.isfile()}
-    left_out = {name for name in tracked if name and name not in packed}
+    left_out = {name for name in tracked if name not in packed}
     assert left_out <= {".gitignore"}
     made = {name for name in packed - set(tracked) if "egg-info" not in name}
     assert made == {"PKG-INFO", "setup.cfg"}

@@ -6,6 +6,8 @@ from functools import cache
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 MODULES = ["core", "cpu"]
 MODES = ["debug", "release"]  # of setup.py
 
