@@ -89,7 +89,8 @@ class Dialer:
         create: Any = self._function(
             "create_connection" if self.path is None else "create_unix_connection"
         )
-        options = self.options | tls.options
+        ssl = tls.client_context() if url.is_secure else None
+        options = self.options | (tls.client_options(url.host) if ssl else tls.options)
         address: tuple[Any, ...]
         sock = None
         if self.path is not None:
@@ -99,10 +100,6 @@ class Dialer:
             options["sock"] = sock
         else:
             address = (url.host, url.port)
-        ssl = tls.client_context() if url.is_secure else None
-        if ssl and (self.path is not None or sock is not None):
-            # Nothing else says whose certificate it has to be.
-            options.setdefault("server_hostname", url.host)
         try:
             _, protocol = await create(make_protocol, *address, ssl=ssl, **options)
         except BaseException:
@@ -123,7 +120,7 @@ class Dialer:
         Returns the new transport. The protocol is the old transport's; it keeps its place.
         """
         start: Any = self._function("start_tls")
-        options = {"server_hostname": url.host} | tls.options
+        options = tls.client_options(url.host)
         try:
             secured = await start(transport, protocol, tls.client_context(), **options)
         except TypeError as error:

@@ -21,6 +21,10 @@ class Tls:
     context: ssl.SSLContext | None
     options: dict[str, Any] = field(default_factory=dict)
 
+    def client_options(self, host: str) -> dict[str, Any]:
+        """Options for TLS with a host, which names what its certificate is for."""
+        return {"server_hostname": _certificate_name(host)} | self.options
+
     def client_context(self) -> ssl.SSLContext:
         if self.context is not None:
             return self.context
@@ -29,6 +33,13 @@ class Tls:
             context.check_hostname = False
             return context
         return default_context()
+
+
+def _certificate_name(host: str) -> str:
+    """A host as SNI and certificates have it: no dot at the end (RFC 6066, 3) and no IPv6 zone."""
+    if ":" in host:
+        return host.partition("%")[0]
+    return host.removesuffix(".")
 
 
 def default_context() -> ssl.SSLContext:
