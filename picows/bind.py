@@ -14,7 +14,7 @@ _Address: TypeAlias = tuple[Any, ...]
 async def bind_sockets(
     loop: asyncio.AbstractEventLoop,
     host: str | Sequence[str] | None,
-    port: int | None,
+    port: int | str | bytes | None,
     *,
     family: int = socket.AF_UNSPEC,
     flags: int = socket.AI_PASSIVE,
@@ -65,7 +65,7 @@ async def bind_sockets(
 async def _addresses(
     loop: asyncio.AbstractEventLoop,
     host: str | Sequence[str] | None,
-    port: int | None,
+    port: int | str | bytes | None,
     family: int,
     flags: int,
 ) -> Iterable[tuple[int, _Address]]:

@@ -12,6 +12,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from ._native import Endpoint, Protocol, WSAutoPingStrategy, WSListener, WSTransport
+from .checks import check_callable, check_local_address, check_text, whole_number
 from .dial import Dialer, WSSocketFactory
 from .exceptions import WSInvalidStatusError
 from .handshake import WSUpgradeRequest, WSUpgradeResponse, build_request
@@ -88,8 +89,8 @@ async def ws_connect(
             WSInvalidStatusError, with 0 the first is. Another origin (scheme, host, port) gets
             neither the URL's credentials nor `Authorization`, `Cookie`, `Proxy-Authorization` and
             `Host` of `extra_headers`.
-        proxy: URL of an http, https, socks4 or socks5 proxy, with credentials if need be; a name is
-            resolved by the proxy, with socks4 here.
+        proxy: URL of an http, https, socks4, socks4a, socks5 or socks5h proxy, with credentials if
+            need be; a name is resolved by the proxy, with socks4 here.
         proxy_ssl_context: for an https proxy; None as for `ssl_context`.
         read_buffer_init_size: kept for existing callers; connections share their receive memory.
         socket_factory: function or coroutine function that makes the socket for a WSParsedURL, the
@@ -133,6 +134,14 @@ async def ws_connect(
     shared = endpoint_arguments(loop, logger, locals())
     shared["factory_takes_handshake"] = _takes_handshake(ws_listener_factory)
     kwargs.pop("zero_copy_unsafe_ssl_write", None)  # an option of old versions
+    check_text("url", url)
+    if proxy is not None:
+        check_text("proxy", proxy)
+    if socket_factory is not None:
+        check_callable("socket_factory", socket_factory)
+    if kwargs.get("local_addr") is not None:
+        check_local_address(kwargs["local_addr"])
+    max_redirects = whole_number("max_redirects", max_redirects)
     hop = Hop(parse_url(url), header_pairs(extra_headers))
     through = _parse_proxy(proxy, proxy_ssl_context)
     tls = Tls(ssl_context, _take_tls_options(kwargs))

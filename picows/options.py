@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
 from ._native import WSAutoPingStrategy
+from .checks import check_callable, check_seconds, whole_number
 from .loops import loop_state
 
 #: Level of the most detailed log lines, below `logging.DEBUG`.
@@ -40,8 +41,11 @@ def endpoint_arguments(
     """What an Endpoint is made of that both functions have in common.
 
     arguments: the caller's, by name; those that are not in common are left alone.
-    Raises ValueError for auto-ping options that cannot work.
+    Raises TypeError for a wrong kind, ValueError for auto-ping options that cannot work.
     """
+    check_callable("ws_listener_factory", arguments["ws_listener_factory"])
+    if arguments["websocket_handshake_timeout"] is not None:
+        check_seconds("websocket_handshake_timeout", arguments["websocket_handshake_timeout"])
     check_auto_ping(
         arguments["enable_auto_ping"],
         arguments["auto_ping_idle_timeout"],
@@ -49,6 +53,7 @@ def endpoint_arguments(
         arguments["auto_ping_strategy"],
     )
     taken = {name: arguments[given] for name, given in _ENDPOINT_ARGUMENTS.items()}
+    taken["max_frame_size"] = whole_number("max_frame_size", taken["max_frame_size"])
     taken["loop_state"] = loop_state(loop)
     taken["loop"] = loop
     taken["logger"] = logger
@@ -61,6 +66,8 @@ def resolve_logger(name: WSLoggerLike, default: str) -> logging.Logger | logging
         return logging.getLogger(f"picows.{default}")
     if isinstance(name, str):
         return logging.getLogger(f"picows.{name}")
+    if not hasattr(name, "isEnabledFor"):
+        raise TypeError(f"logger_name must be a str, a logger or None, not {name!r}")
     return name
 
 
@@ -77,6 +84,8 @@ def check_auto_ping(
 ) -> None:
     """Refuse auto-ping options that cannot work."""
     WSAutoPingStrategy(strategy)
+    check_seconds("auto_ping_idle_timeout", idle_timeout)
+    check_seconds("auto_ping_reply_timeout", reply_timeout)
     if not enable:
         return
     if idle_timeout <= 0 or reply_timeout <= 0:

@@ -1,4 +1,4 @@
-"""Tunnels through proxies: HTTP CONNECT (RFC 9110, 9.3.6), SOCKS4, SOCKS5 (RFC 1928 and 1929)."""
+"""Tunnels through proxies: HTTP CONNECT (RFC 9110, 9.3.6), SOCKS4(A), SOCKS5 (RFC 1928, 1929)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from .handshake import basic_credentials
 from .tls import Tls
 from .url import WSParsedURL, parse_url
 
-_SCHEMES: Final = ("http", "https", "socks4", "socks5")
+_SCHEMES: Final = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
+_SCHEMES_HTTP: Final = ("http", "https")
+#: Those in which names are resolved here. curl's socks5 does so too, but here it never did.
+_SCHEMES_RESOLVED_HERE: Final = ("socks4",)
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})( .*)?")  # RFC 9112, 4
 # Interim answers (1xx) count, as they do before a server's answer: zig/core/answer.zig.
 _ANSWER_SIZE_MAX: Final = 16 * 1024
@@ -29,7 +32,7 @@ _SECONDS_UNTIL_NEVER: Final = 365 * 24 * 3600
 class Proxy:
     """A proxy to go through.
 
-    url: its scheme is http, https, socks4 or socks5.
+    url: its scheme is one of `_SCHEMES`.
     tls: to the proxy itself, if it is an https one.
     """
 
@@ -41,7 +44,7 @@ def parse_proxy(proxy: str | None, ssl_context: SSLContext | None) -> Proxy | No
     """Take the URL of a proxy apart and check that it can be used; None for no proxy.
 
     Raises:
-        WSInvalidURL: another scheme than http, https, socks4 or socks5, what `parse_url` refuses,
+        WSInvalidURL: another scheme than those above, what `parse_url` refuses,
             or credentials that the scheme cannot express.
         ValueError: an `ssl_context` for what is not an https proxy.
     """
@@ -51,13 +54,15 @@ def parse_proxy(proxy: str | None, ssl_context: SSLContext | None) -> Proxy | No
     if url is None:
         return None
     if url.scheme not in _SCHEMES:
-        raise WSInvalidURL(url.url, "its scheme is not http, https, socks4 or socks5")
-    if url.scheme in ("http", "https"):
+        raise WSInvalidURL(
+            url.url, "its scheme is not http, https, socks4, socks4a, socks5 or socks5h"
+        )
+    if url.scheme in _SCHEMES_HTTP:
         basic_credentials(url)
     elif not f"{url.username or ''}{url.password or ''}".isascii():
         raise WSInvalidURL(url.url, "its user name or password is not ASCII, as SOCKS has it")
     elif (
-        url.scheme == "socks5"
+        url.scheme in ("socks5", "socks5h")
         and (url.username or url.password)
         and not all(1 <= len(text or "") <= 255 for text in (url.username, url.password))
     ):
@@ -211,7 +216,7 @@ async def _open_tunnel(stream: ProxyStream, proxy: WSParsedURL, url: WSParsedURL
     if ":" in host:
         # Without the zone, which means something on this machine only; in one of many spellings.
         host = str(ipaddress.IPv6Address(host.partition("%")[0]))
-    if proxy.scheme in ("http", "https"):
+    if proxy.scheme in _SCHEMES_HTTP:
         await _open_http_tunnel(stream, proxy, host, url.port)
     else:
         await _open_socks_tunnel(stream, proxy, host, url.port)
@@ -244,15 +249,16 @@ async def _open_socks_tunnel(stream: ProxyStream, proxy: WSParsedURL, host: str,
     from python_socks import ProxyError, ProxyType
     from python_socks.async_.asyncio import v2
 
-    if proxy.scheme == "socks4" and ":" in host:
+    is_version_4 = proxy.scheme in ("socks4", "socks4a")
+    if is_version_4 and ":" in host:
         raise WSProxyError("SOCKS4 knows no IPv6 addresses")
-    proxy_type = ProxyType.SOCKS4 if proxy.scheme == "socks4" else ProxyType.SOCKS5
     socks = v2.Proxy(
-        proxy_type,
+        ProxyType.SOCKS4 if is_version_4 else ProxyType.SOCKS5,
         proxy.host,
         proxy.port,
         proxy.username,
         proxy.password,
+        rdns=proxy.scheme not in _SCHEMES_RESOLVED_HERE,
         forward=cast(v2.Proxy, _Opened(stream)),
     )
     try:

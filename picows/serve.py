@@ -9,6 +9,7 @@ from typing import Any, TypeAlias, cast
 
 from ._native import Endpoint, WSAutoPingStrategy, WSListener
 from .bind import bind_sockets
+from .checks import checked_port, whole_number
 from .handshake import WSUpgradeRequest, WSUpgradeResponseWithListener
 from .loops import network_of
 from .options import WSLoggerLike, check_aiofastnet, endpoint_arguments, resolve_logger
@@ -39,7 +40,7 @@ _OWN_TRANSPORT_ARGUMENTS = frozenset(
 async def ws_create_server(
     ws_listener_factory: WSServerListenerFactory,
     host: Any = None,
-    port: int | None = None,
+    port: int | str | bytes | None = None,
     *,
     disconnect_on_exception: bool = True,
     websocket_handshake_timeout: float | None = 5,
@@ -66,7 +67,7 @@ async def ws_create_server(
             `Connection: close` without looking at the upgrade headers, so it can serve a health
             check), or None (404). If it raises, the answer is 500 and the exception is logged.
         host: where to listen, as for `loop.create_server`.
-        port: the port there; 0 for a free one.
+        port: the port there; 0 for a free one. The name of a service is looked up.
         disconnect_on_exception: whether an exception of `on_ws_frame` ends the connection.
         websocket_handshake_timeout: seconds for the opening handshake, None for no limit.
         logger_name: None for the logger `picows.server`, a str for `picows.<name>`, or a logger.
@@ -101,6 +102,7 @@ async def ws_create_server(
 
     Raises:
         OSError: the address cannot be listened at.
+        OverflowError: a port that there is not.
         TypeError: an argument of the wrong kind.
         ValueError: an argument that cannot be used.
     """
@@ -108,8 +110,10 @@ async def ws_create_server(
         check_aiofastnet()
     loop = asyncio.get_running_loop()
     shared = endpoint_arguments(loop, resolve_logger(logger_name, "server"), locals())
-    endpoint = Endpoint(**shared, factory_takes_handshake=False, pending_max=max_pending_handshakes)
+    pending_max = whole_number("max_pending_handshakes", max_pending_handshakes)
+    endpoint = Endpoint(**shared, factory_takes_handshake=False, pending_max=pending_max)
     kwargs.pop("zero_copy_unsafe_ssl_write", None)  # an option of old versions
+    port = checked_port(port)
     path = kwargs.pop("path", None)
     network = network_of(loop)
     if (
@@ -142,7 +146,7 @@ async def _listen(
     loop: asyncio.AbstractEventLoop,
     endpoint: Endpoint,
     host: Any,
-    port: int | None,
+    port: int | str | bytes | None,
     *,
     ssl: None = None,
     backlog: int = 100,

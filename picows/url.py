@@ -19,7 +19,9 @@ _PORTS_BY_SCHEME: Final = {
     "http": 80,
     "https": 443,
     "socks4": 1080,
+    "socks4a": 1080,
     "socks5": 1080,
+    "socks5h": 1080,
 }
 _SCHEMES_WEBSOCKET: Final = ("ws", "wss")
 _SCHEMES_SECURE: Final = ("wss", "https")
@@ -90,14 +92,18 @@ def parse_url(url: str, check_scheme: bool = True) -> WSParsedURL:
     Args:
         url: an absolute URL. Characters beyond ASCII are allowed: host names are converted by IDNA
             (RFC 3490, as Python does), path and query are percent-encoded as UTF-8.
-        check_scheme: True accepts ws and wss only. False is for proxies: http, https, socks4 and
-            socks5 have their usual default ports, any other scheme needs a port in the URL.
+        check_scheme: True accepts ws and wss only. False is for proxies: http, https, socks4,
+            socks4a, socks5 and socks5h have their usual default ports, any other scheme needs a
+            port in the URL.
 
     Raises:
         WSInvalidURL: wrong scheme, no host or one that no host can have, a port outside of 1 to
             65535, a fragment (RFC 6455, 3), a space or control character anywhere, or user
             information that is not UTF-8.
+        TypeError: not a str.
     """
+    if not isinstance(url, str):
+        raise TypeError(f"a URL must be a str, not {url!r}")
     return _parse(url, check_scheme)
 
 

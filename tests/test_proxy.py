@@ -27,7 +27,7 @@ from picows.testing.peers import raw_server
 from picows.testing.recorder import URL, Recorder, serving
 from picows.testing.wire import BINARY, TEXT, Frame
 
-KINDS = ["http", "https", "socks4", "socks5"]
+KINDS = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"]
 
 
 class Echo(WSListener):
@@ -67,7 +67,7 @@ def test_every_kind_on_every_stack(stack: stacks.Stack, kind: str) -> None:
             assert transport.is_secure == (stack.tls or kind == "https")
             await close(transport)
             assert listener.events == ["connected", "frame", "frame", "disconnected"]
-            # A name is the proxy's to resolve, but SOCKS4 has addresses only.
+            # A name is the proxy's to resolve, but SOCKS4 without the A has addresses only.
             host = "127.0.0.1" if kind == "socks4" else "localhost"
             assert proxy.targets == [(host, port)]
 
@@ -77,7 +77,7 @@ def test_every_kind_on_every_stack(stack: stacks.Stack, kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 async def test_credentials(kind: str) -> None:
     # On the wire SOCKS4 has the user name alone.
-    code = {"http": 407, "https": 407, "socks4": 0x5D, "socks5": None}[kind]
+    code = 407 if kind.startswith("http") else 0x5D if kind.startswith("socks4") else None
     async with (
         serving(lambda _: Echo()) as port,
         proxy_server(kind, ("us er", "s3:cret")) as proxy,
@@ -169,7 +169,9 @@ async def test_an_ipv6_address_through_socks() -> None:
     [
         "ftp://127.0.0.1:1",
         "ws://127.0.0.1:1",
-        "socks5h://127.0.0.1:1",
+        "socks6://127.0.0.1:1",
+        "socks5a://127.0.0.1:1",
+        "socks4h://127.0.0.1:1",
         "127.0.0.1:1",
         "",
         "http://",
@@ -179,6 +181,7 @@ async def test_an_ipv6_address_through_socks() -> None:
         "socks4://\xfcser@127.0.0.1:1",
         "socks5://user:\xfc@127.0.0.1:1",
         "socks5://user@127.0.0.1:1",
+        "socks5h://user@127.0.0.1:1",
         "socks5://user:@127.0.0.1:1",
         "socks5://:s3cret@127.0.0.1:1",
         f"socks5://user:{'x' * 256}@127.0.0.1:1",

@@ -1,4 +1,4 @@
-"""The name that a certificate is for, and that TLS says first (SNI), where a URL's host ends in a dot."""
+"""The name in a certificate, and the one that TLS says first (SNI), of a host that ends in a dot."""
 
 from __future__ import annotations
 

@@ -69,7 +69,9 @@ def test_resource_name(url: str, resource_name: str) -> None:
         ("http", 80, False),
         ("https", 443, True),
         ("socks4", 1080, False),
+        ("socks4a", 1080, False),
         ("socks5", 1080, False),
+        ("socks5h", 1080, False),
     ],
 )
 def test_default_ports_and_security(scheme: str, port: int, is_secure: bool) -> None:

@@ -37,7 +37,7 @@ def add_client_options(parser: argparse.ArgumentParser) -> None:
     way.add_argument(
         "--subprotocol", action="append", default=[], help="offer it to the server; can be repeated"
     )
-    way.add_argument("--proxy", type=_proxy, metavar="URL", help="http, https, socks4 or socks5")
+    way.add_argument("--proxy", type=_proxy, metavar="URL", help="http, https or socks...")
     way.add_argument(
         "--path", type=Path, metavar="SOCKET", help="unix socket to connect to, whatever URL says"
     )

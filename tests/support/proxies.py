@@ -17,7 +17,7 @@ from . import stacks
 
 @dataclass
 class ProxyServer:
-    """kind: http, https, socks4 or socks5. credentials: without them nobody gets through."""
+    """kind: the scheme of its URL. credentials: without them nobody gets through."""
 
     kind: str
     credentials: tuple[str, str] | None = None
@@ -46,7 +46,9 @@ class ProxyServer:
                 "http": self._ask_http,
                 "https": self._ask_http,
                 "socks4": self._ask_socks4,
+                "socks4a": self._ask_socks4,
                 "socks5": self._ask_socks5,
+                "socks5h": self._ask_socks5,
             }[self.kind](reader, writer)
             if target is not None:
                 self.targets.append(target)
@@ -89,8 +91,12 @@ class ProxyServer:
         if self.credentials is not None and user != self.credentials[0]:
             writer.write(bytes([0, 0x5D]) + bytes(6))
             return None
+        host = str(ipaddress.IPv4Address(bytes(rest[2:])))
+        if host == "0.0.0.1":
+            assert self.kind == "socks4a"
+            host = (await reader.readuntil(b"\0"))[:-1].decode()
         writer.write(bytes([0, 0x5A]) + bytes(6))
-        return str(ipaddress.IPv4Address(bytes(rest[2:]))), rest[0] << 8 | rest[1]
+        return host, rest[0] << 8 | rest[1]
 
     async def _ask_socks5(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

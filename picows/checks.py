@@ -1,0 +1,57 @@
+"""What arguments must be: a wrong kind is refused with a sentence that names the argument."""
+
+from __future__ import annotations
+
+import operator
+import sys
+from typing import Any, cast
+
+
+def check_text(name: str, value: Any) -> None:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a str, not {value!r}")
+
+
+def check_callable(name: str, value: Any) -> None:
+    if not callable(value):
+        raise TypeError(f"{name} must be a function or a class, not {value!r}")
+
+
+def check_seconds(name: str, value: Any) -> None:
+    if not hasattr(type(value), "__float__"):
+        raise TypeError(f"{name} must be a number of seconds, not {value!r}")
+
+
+def whole_number(name: str, value: Any) -> int:
+    """What counts something, as near to it as the compiled module can hold."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be a whole number, not {value!r}") from None
+    return max(-1, min(number, sys.maxsize))
+
+
+def checked_port(port: Any) -> int | str | bytes | None:
+    """A port, or the name of a service.
+
+    Of a number that is no port resolvers take the lower 16 bits, so that 99999 is 34463.
+    """
+    if port is None:
+        return None
+    try:
+        number = int(port) if isinstance(port, str | bytes) else operator.index(port)
+    except ValueError:
+        return cast("str | bytes", port)  # a name, or empty
+    except TypeError:
+        raise TypeError(f"port must be a whole number, str or None, not {port!r}") from None
+    if not 0 <= number <= 65535:
+        raise OverflowError("port must be 0 to 65535")
+    return number
+
+
+def check_local_address(address: Any) -> None:
+    try:
+        _, port = address[:2]
+    except (TypeError, ValueError):
+        raise TypeError(f"local_addr must be (host, port), not {address!r}") from None
+    checked_port(port)

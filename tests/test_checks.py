@@ -1,0 +1,125 @@
+"""Arguments of the wrong kind: a TypeError that names the argument and says what it must be."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from typing import Any
+
+import pytest
+from support import stacks
+
+from picows import WSListener, ws_connect, ws_create_server
+from picows.testing.recorder import Recorder, serving
+
+NOWHERE = "ws://127.0.0.1:1/"
+WHOLE_NUMBERS = [None, "10", 1.5, [1]]
+SECONDS = ["soon", "5", [5], 1j]
+
+OF_BOTH: dict[str, list[Any]] = {
+    "max_frame_size": WHOLE_NUMBERS,
+    "websocket_handshake_timeout": SECONDS,
+    "auto_ping_idle_timeout": [None, *SECONDS],
+    "auto_ping_reply_timeout": [None, *SECONDS],
+    "logger_name": [5, b"name", ["name"]],
+}
+OF_CONNECT: dict[str, list[Any]] = OF_BOTH | {
+    "max_redirects": WHOLE_NUMBERS,
+    "proxy": [5, b"http://127.0.0.1:1", ["http://127.0.0.1:1"]],
+    "socket_factory": [5, "socket"],
+    "url": [None, 5, NOWHERE.encode(), [NOWHERE]],
+    "ws_listener_factory": [None, 5, WSListener()],
+}
+OF_SERVER: dict[str, list[Any]] = OF_BOTH | {
+    "max_pending_handshakes": WHOLE_NUMBERS,
+    "ws_listener_factory": [None, 5, WSListener()],
+}
+
+
+def cases(options: dict[str, list[Any]]) -> list[tuple[str, Any]]:
+    return [(name, value) for name, values in options.items() for value in values]
+
+
+@pytest.mark.parametrize(("name", "value"), cases(OF_CONNECT), ids=str)
+async def test_of_ws_connect(name: str, value: Any) -> None:
+    """max_frame_size=None was "'NoneType' object cannot be interpreted as an integer"."""
+    given = {"ws_listener_factory": WSListener, "url": NOWHERE, "enable_auto_ping": True}
+    with pytest.raises(TypeError, match=f"^{name} must be .*, not "):
+        await ws_connect(**(given | {name: value}))
+
+
+@pytest.mark.parametrize(("name", "value"), cases(OF_SERVER), ids=str)
+async def test_of_ws_create_server(name: str, value: Any) -> None:
+    given = {
+        "ws_listener_factory": lambda _: None,
+        "host": "127.0.0.1",
+        "port": 0,
+        "enable_auto_ping": True,
+    }
+    with pytest.raises(TypeError, match=f"^{name} must be .*, not "):
+        await ws_create_server(**(given | {name: value}))
+
+
+async def test_a_limit_may_be_any_whole_number() -> None:
+    """2**70 was an OverflowError."""
+    more = {"max_frame_size": 2**70}
+    async with serving(lambda _: Recorder(), **more, max_pending_handshakes=2**70) as port:
+        url = f"ws://127.0.0.1:{port}/"
+        transport, _ = await ws_connect(WSListener, url, **more, max_redirects=2**70)
+        transport.disconnect()
+        await transport.wait_disconnected()
+    for value in (-1, -(2**70)):
+        with pytest.raises(ValueError, match="max_frame_size"):
+            await ws_connect(WSListener, NOWHERE, max_frame_size=value)
+    with pytest.raises(ValueError, match="max_pending_handshakes"):
+        await ws_create_server(lambda _: None, "127.0.0.1", 0, max_pending_handshakes=-(2**70))
+
+
+PORTS_TOO_LARGE = [99999, -1, 65536, 2**70, "99999", b"65536", "-1"]
+
+
+@pytest.mark.parametrize("loop", stacks.LOOPS)
+@pytest.mark.parametrize("use_aiofastnet", stacks.TRANSPORTS.values())
+@pytest.mark.parametrize("host", ["127.0.0.1", None, "localhost", ["127.0.0.1", "::1"]], ids=str)
+def test_a_port_that_there_is_not(loop: str, use_aiofastnet: bool | None, host: Any) -> None:
+    """The resolver took the lower 16 bits: port=99999 listened at 34463."""
+
+    async def main() -> None:
+        options: dict[str, Any] = {"use_aiofastnet": use_aiofastnet}
+        for port in PORTS_TOO_LARGE:
+            with pytest.raises(OverflowError, match="port must be 0 to 65535"):
+                await ws_create_server(lambda _: None, host, port, **options)
+        for port in (80.5, [80], object()):
+            with pytest.raises(TypeError, match=r"^port must be .*, not "):
+                await ws_create_server(lambda _: None, host, port, **options)
+
+    stacks.run(loop, main())
+
+
+@pytest.mark.parametrize("use_aiofastnet", stacks.TRANSPORTS.values())
+async def test_ports_that_can_be_listened_at(use_aiofastnet: bool | None) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        number = free.getsockname()[1]
+    for port in (number, str(number), str(number).encode(), 0, "0", ""):
+        server = await ws_create_server(
+            lambda _: None, "127.0.0.1", port, use_aiofastnet=use_aiofastnet
+        )
+        if port not in (0, "0", ""):
+            assert server.sockets[0].getsockname()[1] == number
+        server.close()
+        await server.wait_closed()
+
+
+async def test_the_name_of_a_service_is_looked_up() -> None:
+    with pytest.raises(socket.gaierror):
+        await ws_create_server(lambda _: None, "127.0.0.1", "no-such-service")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems connect from elsewhere")
+@pytest.mark.parametrize("use_aiofastnet", stacks.TRANSPORTS.values())
+async def test_a_port_to_connect_from(use_aiofastnet: bool | None) -> None:
+    """With `local_addr` too, the lower 16 bits were taken on uvloop."""
+    with pytest.raises(OverflowError, match="port must be 0"):
+        await ws_connect(
+            WSListener, NOWHERE, local_addr=("127.0.0.1", 99999), use_aiofastnet=use_aiofastnet
+        )
