@@ -23,12 +23,14 @@ def check_seconds(name: str, value: Any) -> None:
 
 
 def whole_number(name: str, value: Any) -> int:
-    """What counts something, as near to it as the compiled module can hold."""
+    """What counts something; the compiled module can hold it. Any negative one becomes -1."""
     try:
         number = operator.index(value)
     except TypeError:
         raise TypeError(f"{name} must be a whole number, not {value!r}") from None
-    return max(-1, min(number, sys.maxsize))
+    if number > sys.maxsize:
+        raise OverflowError(f"{name} must be at most sys.maxsize")
+    return max(-1, number)
 
 
 def checked_port(port: Any) -> int | str | bytes | None:

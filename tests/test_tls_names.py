@@ -1,4 +1,4 @@
-"""The name in a certificate, and the one that TLS says first (SNI), of a host that ends in a dot."""
+"""The name in a certificate and in SNI of a host that ends in a dot."""
 
 from __future__ import annotations
 
