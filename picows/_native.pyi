@@ -15,6 +15,7 @@ from typing_extensions import Buffer, disjoint_base
 from .broadcast import WSBroadcastResult
 from .closing import WSCloseHandshake, WSDisconnectInfo
 from .handshake import WSUpgradeRequest, WSUpgradeResponse
+from .tls_server import Connection
 
 __version__: Final[str]
 
@@ -182,6 +183,7 @@ class Protocol(asyncio.BufferedProtocol):
     @property
     def upgraded(self) -> asyncio.Future[None] | None: ...
     def is_buffered_protocol(self) -> bool: ...
+    def watch(self, watcher: Connection, /) -> None: ...
 
 @final
 class Endpoint:

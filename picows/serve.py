@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
+import socket
 from collections.abc import Callable
-from typing import Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from ._native import Endpoint, WSAutoPingStrategy, WSListener
 from .bind import bind_sockets
@@ -15,14 +17,18 @@ from .loops import network_of
 from .options import WSLoggerLike, check_aiofastnet, endpoint_arguments, resolve_logger
 from .server import TcpServer
 from .tcp import has_own_transport
+from .tls_server import TlsAcceptor, check_tls_arguments
+
+if TYPE_CHECKING:
+    from ._native import Acceptor
 
 WSServerListenerFactory: TypeAlias = Callable[
     [WSUpgradeRequest], WSListener | WSUpgradeResponseWithListener | None
 ]
 
 
-#: Arguments of loop.create_server that make no difference to which transport can be used.
-_OWN_TRANSPORT_ARGUMENTS = frozenset(
+#: Arguments of loop.create_server that our own server knows.
+_OWN_SERVER_ARGUMENTS = frozenset(
     (
         "family",
         "flags",
@@ -35,6 +41,7 @@ _OWN_TRANSPORT_ARGUMENTS = frozenset(
         "start_serving",
     )
 )
+_TLS_ARGUMENTS = frozenset(("ssl_handshake_timeout", "ssl_shutdown_timeout"))
 
 
 async def ws_create_server(
@@ -69,7 +76,8 @@ async def ws_create_server(
         host: where to listen, as for `loop.create_server`.
         port: the port there; 0 for a free one. The name of a service is looked up.
         disconnect_on_exception: whether an exception of `on_ws_frame` ends the connection.
-        websocket_handshake_timeout: seconds for the opening handshake, None for no limit.
+        websocket_handshake_timeout: seconds for the opening handshake, None for no limit. A TLS
+            handshake in front of it has as long once more, or `ssl_handshake_timeout` of `kwargs`.
         logger_name: None for the logger `picows.server`, a str for `picows.<name>`, or a logger.
         enable_auto_ping: notice a peer that is gone by pinging it; whoever does not answer gets
             CLOSE(GOING_AWAY) and is disconnected. Says nothing about PINGs of the peer.
@@ -91,8 +99,8 @@ async def ws_create_server(
             the end of the callbacks nothing of it has left and no send of it counts in
             `get_write_buffer_size()`; what is written to `underlying_transport` there goes first.
             Sends outside of callbacks, and `ws_broadcast`, are written at once.
-        max_pending_handshakes: connections whose opening handshake is not done; one more
-            disconnects the oldest of them.
+        max_pending_handshakes: connections whose opening handshake is not done, that of TLS
+            included; one more disconnects the oldest of them.
         kwargs: for `loop.create_server` (`ssl`, `reuse_port`, `backlog`, `sock`, ...). With a
             `path` they are for `loop.create_unix_server`, which listens at a unix socket there
             instead of host and port, as in `ws_create_server(factory, path="/run/feed.sock")`.
@@ -109,22 +117,25 @@ async def ws_create_server(
     if use_aiofastnet:
         check_aiofastnet()
     loop = asyncio.get_running_loop()
-    shared = endpoint_arguments(loop, resolve_logger(logger_name, "server"), locals())
+    logger = resolve_logger(logger_name, "server")
+    shared = endpoint_arguments(loop, logger, locals())
     pending_max = whole_number("max_pending_handshakes", max_pending_handshakes)
     endpoint = Endpoint(**shared, factory_takes_handshake=False, pending_max=pending_max)
     kwargs.pop("zero_copy_unsafe_ssl_write", None)  # an option of old versions
     port = checked_port(port)
     path = kwargs.pop("path", None)
     network = network_of(loop)
+    is_tls = kwargs.get("ssl") is not None
     if (
         path is None
         and network is None
-        and use_aiofastnet is None
+        and (use_aiofastnet is None or (is_tls and not use_aiofastnet))
         and has_own_transport(loop)
-        and kwargs.get("ssl") is None
-        and kwargs.keys() <= _OWN_TRANSPORT_ARGUMENTS
+        and kwargs.keys() <= _OWN_SERVER_ARGUMENTS | (_TLS_ARGUMENTS if is_tls else frozenset())
     ):
-        return await _listen(loop, endpoint, host, port, **kwargs)
+        return await _listen(loop, endpoint, logger, host, port, **kwargs)
+    if is_tls and network is None and websocket_handshake_timeout:
+        kwargs.setdefault("ssl_handshake_timeout", websocket_handshake_timeout)
     name = "create_server"
     address: tuple[Any, ...] = (host, port)
     if path is not None:
@@ -145,17 +156,26 @@ async def ws_create_server(
 async def _listen(
     loop: asyncio.AbstractEventLoop,
     endpoint: Endpoint,
+    logger: logging.Logger | logging.LoggerAdapter[Any],
     host: Any,
     port: int | str | bytes | None,
     *,
-    ssl: None = None,
     backlog: int = 100,
     start_serving: bool = True,
     **kwargs: Any,
 ) -> asyncio.Server:
-    """Serve plain TCP on our own transport."""
+    """Accept connections ourselves: plain TCP for our own transport, TLS for the event loop's."""
+    tls = {name: kwargs.pop(name, None) for name in ("ssl", *_TLS_ARGUMENTS)}
+    accept_at: Callable[[socket.socket], Acceptor | TlsAcceptor]
+    if tls["ssl"] is None:
+        from ._native import Acceptor  # which not every platform has
+
+        accept_at = functools.partial(Acceptor, endpoint)
+    else:
+        check_tls_arguments(**tls)
+        accept_at = functools.partial(TlsAcceptor, loop, endpoint, logger, tls)
     sockets = await bind_sockets(loop, host, port, **kwargs)
-    server = TcpServer(loop, endpoint, sockets, backlog)
+    server = TcpServer(loop, {sock: accept_at(sock) for sock in sockets}, backlog)
     if start_serving:
         try:
             await server.start_serving()

@@ -1,4 +1,4 @@
-"""The asyncio server whose TCP connections run on a transport of our own."""
+"""The asyncio server that accepts connections itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from asyncio.trsock import TransportSocket
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ._native import Acceptor, Endpoint
+    from ._native import Acceptor
+    from .tls_server import TlsAcceptor
 
 #: What accept() raises when the process or the machine has no room for one more connection.
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -17,22 +18,20 @@ _RETRY_SECONDS = 1.0
 
 
 class TcpServer(asyncio.AbstractServer):
-    """Listens, as an asyncio.Server does; its sockets are bound already."""
+    """Listens, as an asyncio.Server does.
+
+    listeners: bound sockets, each with what accepts its connections.
+    """
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        endpoint: Endpoint,
-        sockets: list[socket.socket],
+        listeners: dict[socket.socket, Acceptor | TlsAcceptor],
         backlog: int,
     ) -> None:
-        from ._native import Acceptor
-
         self._loop = loop
         self._backlog = backlog
-        self._listeners: dict[socket.socket, Acceptor] = {
-            sock: Acceptor(endpoint, sock) for sock in sockets
-        }
+        self._listeners = listeners
         self._acceptors = list(self._listeners.values())
         self._is_serving = False
         self._closed: asyncio.Future[None] = loop.create_future()

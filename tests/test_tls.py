@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 import ssl
 import subprocess
 import sys
@@ -19,8 +20,8 @@ from support import stacks
 from support.certificates import make_authority
 from support.proxies import proxy_server
 
-from picows import WSListener, tls, ws_connect
-from picows.testing.peers import raw_server
+from picows import WSHandshakeError, WSListener, tls, ws_connect
+from picows.testing.peers import SECONDS_MAX, raw_server
 from picows.testing.recorder import Recorder, serving
 
 # What makes a context, by the way's name. `server` and `client` are contexts, `seen` what happened.
@@ -159,6 +160,50 @@ async def exchanged(port: int) -> None:
     transport, listener = await ws_connect(Recorder, f"wss://localhost:{port}/", **options)
     transport.disconnect()
     await listener.until_disconnected()
+
+
+def refuse(listening: socket.socket) -> None:
+    """Do a TLS handshake with a client whose certificate is refused, and wait until it leaves."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    stacks._authority().issue_cert("localhost").configure_cert(context)
+    stacks._authority().configure_trust(context)
+    context.verify_mode = ssl.CERT_REQUIRED
+    accepted, _ = listening.accept()
+    accepted.settimeout(SECONDS_MAX)
+    with context.wrap_socket(accepted, True, do_handshake_on_connect=False) as wrapped:
+        with pytest.raises(ssl.SSLError):
+            wrapped.do_handshake()
+        with socket.socket(fileno=wrapped.detach()) as plain:
+            plain.settimeout(SECONDS_MAX)
+            while plain.recv(4096):  # so that no reset overtakes the alert
+                pass
+
+
+@pytest.mark.parametrize("loop", stacks.LOOPS)
+@pytest.mark.parametrize(
+    ("has_certificate", "reason"),
+    [(False, "ALERT_CERTIFICATE_REQUIRED"), (True, "ALERT_UNKNOWN_CA")],
+)
+def test_a_refused_client_certificate_says_why(
+    loop: str, has_certificate: bool, reason: str
+) -> None:
+    """In TLS 1.3 the client's handshake is over by then. The cause was SSLError(), without text."""
+
+    async def main() -> None:
+        context = ssl.create_default_context()
+        stacks._authority().configure_trust(context)
+        if has_certificate:
+            make_authority().issue_cert("client.example").configure_cert(context)
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            refusing = asyncio.create_task(asyncio.to_thread(refuse, listening))
+            url = f"wss://localhost:{listening.getsockname()[1]}/"
+            with pytest.raises(WSHandshakeError) as caught:
+                await ws_connect(WSListener, url, ssl_context=context)
+            await refusing
+        assert isinstance(caught.value.__cause__, ssl.SSLError)
+        assert reason in str(caught.value.__cause__)
+
+    stacks.run(loop, main())
 
 
 # Without a context

@@ -68,9 +68,9 @@ pub fn open(protocol: *Protocol, transport: *WSTransport, listener: *WSListener)
 
 /// The handshake took longer than the endpoint allows.
 pub fn timedOut(protocol: *Protocol) Error!void {
-    const transport = protocol.transport orelse return;
-    const state = transport.state;
-    log.write(transport.connection().endpoint, state.names.warning, "the opening handshake took too long, disconnecting", .{});
+    const state = protocol.endpoint.state;
+    log.write(protocol.endpoint, state.names.warning, "the opening handshake took too long, disconnecting", .{});
+    const transport = protocol.transport orelse return giveUp(protocol);
     if (protocol.upgraded != null) {
         try client.ended(protocol, transport);
         const text = try o.text("the opening handshake took too long");
@@ -84,8 +84,14 @@ pub fn timedOut(protocol: *Protocol) Error!void {
 
 /// Too many others came while this handshake was not done.
 pub fn crowdedOut(protocol: *Protocol) Error!void {
-    const transport = protocol.transport orelse return;
-    const endpoint = transport.connection().endpoint;
-    log.write(endpoint, transport.state.names.warning, "too many connections in their opening handshake, disconnecting the oldest", .{});
+    const endpoint = protocol.endpoint;
+    log.write(endpoint, endpoint.state.names.warning, "too many connections in their opening handshake, disconnecting the oldest", .{});
+    const transport = protocol.transport orelse return giveUp(protocol);
     try transport.disconnect(false);
+}
+
+/// Ends a connection whose TLS handshake is not done.
+fn giveUp(protocol: *Protocol) Error!void {
+    const watcher = protocol.watcher orelse return;
+    try o.callMethodVoid(watcher, protocol.endpoint.state.names.give_up, .{});
 }

@@ -35,6 +35,8 @@ pub const Protocol = extern struct {
     listener: ?*WSListener,
     /// A client's future: done when the handshake is, or has failed.
     upgraded: ?*Object,
+    /// Who made a connection that may end before it has a transport: the server of TLS. Null if there is nobody.
+    watcher: ?*Object,
     /// Among the connections whose handshake is not done.
     place: pending.Place,
     /// How far the head of the handshake was read; a server's is not behind interim ones.
@@ -63,6 +65,9 @@ pub fn connectionMade(self: *Protocol, underlying: *Object) Error!void {
     o.clear(&self.transport);
     self.transport = transport;
     try logMade(transport);
+    // A TLS handshake that was given up may have been done all the same.
+    if (self.watcher != null and !self.place.is_taken) return transport.disconnect(false);
+    pending.end(self);
     try pending.begin(self);
     if (endpoint.is_client) try upgrade_client.sendRequest(transport);
 }
@@ -154,8 +159,29 @@ fn connectionLost(self: *Protocol, cause: *Object) callconv(.c) ?*Object {
     return told(self, lost(self, cause));
 }
 
+/// The opening handshake begins before there is a transport. `watcher` is a tls_server.Connection: `give_up` is called if it
+/// takes too long for that, and `connection_lost` in the end.
+fn watch(self: *Protocol, watcher: *Object) callconv(.c) ?*Object {
+    o.clear(&self.watcher);
+    self.watcher = o.incref(watcher);
+    pending.begin(self) catch return null;
+    return o.none();
+}
+
+fn tellWatcher(self: *Protocol) void {
+    const watcher = self.watcher orelse return;
+    self.watcher = null;
+    defer o.decref(watcher);
+    const aside: errors.Aside = .begin();
+    defer aside.end();
+    o.callMethodVoid(watcher, self.endpoint.state.names.connection_lost, .{}) catch
+        asyncio.surface(self.endpoint.state, self.endpoint.loop, watcher);
+}
+
 /// The connection is gone, by an exception or None.
 pub fn lost(self: *Protocol, cause: *Object) Error!void {
+    defer tellWatcher(self);
+    pending.end(self);
     const transport = o.incref(self.transport orelse return);
     defer o.decref(transport);
     const connection = transport.connection();
@@ -163,7 +189,6 @@ pub fn lost(self: *Protocol, cause: *Object) Error!void {
     connection.is_input_ended = true;
     connection.socket = socket.none;
     connection.input.giveUp(self.endpoint.loop_state);
-    pending.end(self);
     asyncio.cancelTimer(transport.state, self.endpoint.loop, &connection.end_timer);
     logLost(transport, cause);
     defer finish(transport);
@@ -249,7 +274,7 @@ fn getObject(comptime name: []const u8) fn (*Protocol, ?*anyopaque) callconv(.c)
     }.get;
 }
 
-const references = .{ "transport", "listener", "upgraded" };
+const references = .{ "transport", "listener", "upgraded", "watcher" };
 
 fn traverse(self: *Protocol, proc: c.visitproc, arg: ?*anyopaque) callconv(.c) c_int {
     const always = [_]*Object{ @ptrCast(self.ob.ob_type), &self.endpoint.ob };
@@ -279,6 +304,7 @@ fn dealloc(self: *Protocol) callconv(.c) void {
 
 const methods = [_]c.PyMethodDef{
     o.method("connection_made", connectionMadeMethod, c.METH_O, "connection_made($self, transport, /)\n--\n\nasyncio: the transport is there."),
+    o.method("watch", watch, c.METH_O, "watch($self, watcher, /)\n--\n\nThe opening handshake begins now, before there is a transport."),
     o.method("connection_lost", connectionLost, c.METH_O, "connection_lost($self, exc, /)\n--\n\nasyncio: the transport is gone."),
     o.method("get_buffer", getBuffer, c.METH_O, "get_buffer($self, sizehint, /)\n--\n\nasyncio: memory to receive into."),
     o.method("buffer_updated", bufferUpdated, c.METH_O, "buffer_updated($self, nbytes, /)\n--\n\nasyncio: so many bytes were received into it."),

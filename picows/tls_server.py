@@ -1,0 +1,156 @@
+"""Accepting TLS connections: they run on the event loop's transports, but are ours from accept on.
+
+The event loop's own server shows a connection when its TLS handshake is done. Until then nobody
+could bound how long it takes, how many there are, or end them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Callable
+from ssl import PROTOCOL_TLS_CLIENT, SSLContext
+from typing import Any
+
+from ._native import Endpoint
+
+#: How many connections are accepted before other callbacks of the event loop get their turn.
+_BATCH_SIZE_MAX = 64
+
+
+def check_tls_arguments(
+    ssl: SSLContext, ssl_handshake_timeout: float | None, ssl_shutdown_timeout: float | None
+) -> None:
+    """Refuse what would fail at each connection."""
+    if not isinstance(ssl, SSLContext):
+        raise TypeError(f"ssl must be an ssl.SSLContext or None, not {ssl!r}")
+    if ssl.protocol is PROTOCOL_TLS_CLIENT:
+        raise ValueError("ssl must be a server's context: it was made for clients")
+    for name, seconds in (
+        ("ssl_handshake_timeout", ssl_handshake_timeout),
+        ("ssl_shutdown_timeout", ssl_shutdown_timeout),
+    ):
+        if seconds is not None and not seconds > 0:
+            raise ValueError(f"{name} must be a positive number of seconds, or None")
+
+
+class TlsAcceptor:
+    """Takes the connections that wait at a listening socket, as the compiled Acceptor does.
+
+    tls: arguments of `loop.connect_accepted_socket`.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        endpoint: Endpoint,
+        logger: logging.Logger | logging.LoggerAdapter[Any],
+        tls: dict[str, Any],
+        sock: socket.socket,
+    ) -> None:
+        self.loop = loop
+        self.endpoint = endpoint
+        self.logger = logger
+        self.tls = tls
+        self._listening = sock
+        self._connections: set[Connection] = set()
+        self._on_idle: Callable[[], object] | None = None
+
+    @property
+    def count(self) -> int:
+        """How many connections are not lost."""
+        return len(self._connections)
+
+    def accept(self) -> None:
+        """Accept what waits. Raises OSError if that is not possible now."""
+        for _ in range(_BATCH_SIZE_MAX):
+            try:
+                sock, address = self._listening.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except ConnectionAbortedError:
+                continue  # given up while it waited
+            try:
+                sock.setblocking(False)
+                Connection(self, sock, address)
+            except BaseException:
+                sock.close()
+                raise
+
+    def transports(self) -> list[Connection]:
+        """What to close or abort: the connections that are not lost."""
+        return list(self._connections)
+
+    def notify_when_idle(self, callback: Callable[[], object]) -> None:
+        """Have a function called whenever the last connection is lost."""
+        self._on_idle = callback
+
+    def add(self, connection: Connection) -> None:
+        self._connections.add(connection)
+
+    def discard(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        if not self._connections and self._on_idle is not None:
+            self._on_idle()
+
+
+class Connection:
+    """A connection from accept on; in its TLS handshake until the protocol has a transport."""
+
+    __slots__ = ("_acceptor", "_address", "_is_given_up", "_protocol", "_sock", "_task")
+
+    def __init__(self, acceptor: TlsAcceptor, sock: socket.socket, address: Any) -> None:
+        self._acceptor = acceptor
+        self._sock = sock
+        self._address = address
+        self._is_given_up = False
+        self._protocol = acceptor.endpoint()
+        self._protocol.watch(self)
+        acceptor.add(self)
+        self._task: asyncio.Task[None] | None = acceptor.loop.create_task(self._shake_hands())
+
+    async def _shake_hands(self) -> None:
+        acceptor = self._acceptor
+        try:
+            if not self._is_given_up:
+                await acceptor.loop.connect_accepted_socket(
+                    lambda: self._protocol, self._sock, **acceptor.tls
+                )
+        except Exception as error:
+            self._sock.close()  # for the case that the event loop did not come to take it
+            if not isinstance(error, OSError):
+                message = "the TLS context raised an exception"
+                acceptor.loop.call_exception_handler({"message": message, "exception": error})
+            elif not self._is_given_up:
+                acceptor.logger.info("no TLS with %s: %r", self._address, error)
+        finally:
+            self._task = None
+            if self._protocol.transport is None:
+                self.give_up()
+                self._protocol.connection_lost(None)
+
+    def give_up(self) -> None:
+        """End the TLS handshake: the event loop reads an end of file."""
+        self._is_given_up = True
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+
+    def connection_lost(self) -> None:
+        """The protocol's last word."""
+        self._acceptor.discard(self)
+
+    def close(self) -> None:
+        """Close the transport. A connection in its TLS handshake has nothing to say: it ends."""
+        self._end(lambda transport: transport.close())
+
+    def abort(self) -> None:
+        self._end(lambda transport: transport.abort())
+
+    def _end(self, how: Callable[[Any], None]) -> None:
+        transport = self._protocol.transport
+        if transport is None:
+            self.give_up()
+        else:
+            how(transport.underlying_transport)
