@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 #: What accept() raises when the process or the machine has no room for one more connection.
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _RETRY_SECONDS = 1.0
+#: How long clients may take what is queued for them when serve_forever() is cancelled.
+_FLUSH_SECONDS_MAX = 3.0
 
 
 class TcpServer(asyncio.AbstractServer):
@@ -65,20 +67,34 @@ class TcpServer(asyncio.AbstractServer):
     async def serve_forever(self) -> None:
         """Accept connections until cancelled, then close the server and all its connections.
 
-        A close() from elsewhere ends it as well, once the last client has left.
+        Clients get what is queued for them if they take it within three seconds; cancelled again,
+        it does not wait. A close() from elsewhere ends it as well, once the last client has left.
         """
         if self._forever is not None:
             raise RuntimeError(f"server {self!r} is already being awaited on serve_forever()")
         await self.start_serving()
         self._forever = self._loop.create_future()
         try:
-            await self._forever
+            try:
+                await self._forever
+            finally:
+                self._forever = None
+                if not self._listeners:  # closed from elsewhere
+                    await self.wait_closed()
         finally:
-            self._forever = None
-            if self._listeners:  # cancelled, as by Ctrl-C: nobody is left who would tell clients
-                self.close()
-                self.close_clients()
-            await self.wait_closed()
+            # Cancelled, as by Ctrl-C: nobody is left who would tell clients.
+            await self._close_with_clients()
+
+    async def _close_with_clients(self) -> None:
+        """Close the server and its connections; those that take too long are aborted."""
+        self.close()
+        self.close_clients()
+        try:
+            # Not asyncio.timeout(): older versions take the cancellation under way for their own.
+            await asyncio.wait((self._closed,), timeout=_FLUSH_SECONDS_MAX)
+        finally:
+            self.abort_clients()
+        await self.wait_closed()
 
     def close(self) -> None:
         """Stop listening. Connections that were accepted go on."""

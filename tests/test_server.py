@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
+import signal
 import socket
+import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from support import stacks
 
-from picows import WSListener, ws_connect, ws_create_server
+from picows import (
+    WSListener,
+    WSMsgType,
+    WSTransport,
+    WSUpgradeRequest,
+    ws_connect,
+    ws_create_server,
+)
 from picows.server import TcpServer
-from picows.testing.peers import SECONDS_MAX
+from picows.testing.peers import SECONDS_MAX, open_upgraded
 from picows.testing.recorder import Recorder
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the transport is Linux's")
 
 
-async def listening(**options: Any) -> tuple[TcpServer, int]:
-    server: Any = await ws_create_server(lambda _: Recorder(), "127.0.0.1", 0, **options)
+async def listening(
+    factory: Callable[[WSUpgradeRequest], WSListener] = lambda _: Recorder(), **options: Any
+) -> tuple[TcpServer, int]:
+    server: Any = await ws_create_server(factory, "127.0.0.1", 0, **options)
     assert isinstance(server, TcpServer)
     return server, server.sockets[0].getsockname()[1]
 
@@ -108,6 +122,129 @@ def test_cancelling_serve_forever_ends_its_connections(loop: str) -> None:
             await transport.wait_disconnected()
 
     stacks.run(loop, main())
+
+
+class Flood(Recorder):
+    """Has more to say than a client takes that does not read."""
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        super().on_ws_connected(transport)
+        transport.send(WSMsgType.BINARY, bytes(FLOOD_SIZE))
+
+
+FLOOD_SIZE = 32 << 20
+
+
+@pytest.mark.parametrize("loop", stacks.LOOPS)
+def test_a_client_that_does_not_read_does_not_keep_serve_forever(loop: str) -> None:
+    """Ctrl-C waited for ever until it had taken what was queued for it."""
+
+    async def main() -> None:
+        listener = Flood()
+        server, port = await listening(lambda _: listener)
+        forever = asyncio.create_task(server.serve_forever())
+        peer = await open_upgraded(port)
+        forever.cancel()
+        async with asyncio.timeout(SECONDS_MAX):
+            with pytest.raises(asyncio.CancelledError):
+                await forever
+        assert listener.events == ["connected", "disconnected"]
+        peer.writer.transport.abort()
+
+    stacks.run(loop, main())
+
+
+@pytest.mark.parametrize("loop", stacks.LOOPS)
+def test_a_client_that_reads_gets_all_when_serve_forever_is_cancelled(loop: str) -> None:
+    async def main() -> None:
+        server, port = await listening(lambda _: Flood())
+        forever = asyncio.create_task(server.serve_forever())
+        transport, listener = await ws_connect(
+            Recorder, f"ws://127.0.0.1:{port}/", max_frame_size=FLOOD_SIZE
+        )
+        forever.cancel()
+        assert [frame.payload for frame in await listener.until_frames(1)] == [bytes(FLOOD_SIZE)]
+        with pytest.raises(asyncio.CancelledError):
+            await forever
+        await transport.wait_disconnected()
+
+    stacks.run(loop, main())
+
+
+async def test_a_second_cancellation_does_not_wait() -> None:
+    listener = Flood()
+    server, port = await listening(lambda _: listener)
+    forever = asyncio.create_task(server.serve_forever())
+    peer = await open_upgraded(port)
+    forever.cancel()
+    await asyncio.sleep(0)
+    assert not server.is_serving()
+    forever.cancel()
+    await asyncio.wait([forever])
+    # Without a turn of the event loop in which time could pass.
+    assert listener.transport.underlying_transport.is_closing()
+    assert listener.transport.underlying_transport.get_write_buffer_size() == 0
+    await server.wait_closed()
+    peer.writer.transport.abort()
+
+
+async def test_cancelled_while_a_closed_server_waits_for_its_clients() -> None:
+    """The connections were left to the garbage collector."""
+    listener = Flood()
+    server, port = await listening(lambda _: listener)
+    forever = asyncio.create_task(server.serve_forever())
+    peer = await open_upgraded(port)
+    server.close()
+    await asyncio.sleep(0)
+    forever.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await forever
+    assert listener.events == ["connected", "disconnected"]
+    peer.writer.transport.abort()
+
+
+SERVE = """
+import asyncio, sys
+from picows import WSListener, WSMsgType, ws_create_server
+
+class Flood(WSListener):
+    def on_ws_connected(self, transport):
+        transport.send(WSMsgType.BINARY, bytes(32 << 20))
+
+async def main():
+    server = await ws_create_server(lambda _: Flood(), "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    async with server:
+        await server.serve_forever()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_ctrl_c_ends_the_program(count: int, root: Path) -> None:
+    program = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-X", "dev", "-c", SERVE),
+        env=dict(os.environ, PYTHONPATH=str(root)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert program.stdout
+    port = int(await program.stdout.readline())
+    peer = await open_upgraded(port)
+    async with asyncio.timeout(SECONDS_MAX):
+        for _ in range(count):
+            program.send_signal(signal.SIGINT)
+            while True:  # until it is seen to have had an effect
+                try:
+                    (await asyncio.open_connection("127.0.0.1", port))[1].close()
+                except ConnectionError:
+                    break
+        _, errors = await program.communicate()
+    assert program.returncode == -signal.SIGINT
+    assert errors.decode().rstrip().endswith("KeyboardInterrupt")
+    assert "ResourceWarning" not in errors.decode()
+    peer.writer.transport.abort()
 
 
 async def test_closing_ends_serve_forever_and_no_connection() -> None:
