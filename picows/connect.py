@@ -94,8 +94,8 @@ async def ws_connect(
         proxy_ssl_context: for an https proxy; None as for `ssl_context`.
         read_buffer_init_size: kept for existing callers; connections share their receive memory.
         socket_factory: function or coroutine function that makes the socket for a WSParsedURL, the
-            proxy's if there is one. The socket is connected or is not (then we do), belongs to the
-            connection from then on, and becomes non-blocking. None stands for the usual way.
+            proxy's if there is one. The socket is connected or is not (then we do) and becomes
+            non-blocking; the connection closes it when it ends. None stands for the usual way.
         use_aiofastnet: which transports to use. None for our own (plain TCP on Linux, on the event
             loops of asyncio and uvloop), else the event loop's; False for the event loop's; True
             for aiofastnet's, with the limits that docs/tls.md names.

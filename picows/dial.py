@@ -12,6 +12,7 @@ from ssl import SSLSocket
 from typing import Any, TypeAlias, cast
 
 from ._native import Endpoint, Protocol
+from .sockets import LentSocket
 from .tcp import CONNECT_OPTIONS, begin, connect_tcp, finish_tcp, is_connected, start_tcp
 from .tls import Tls
 from .url import WSParsedURL
@@ -163,7 +164,7 @@ class Dialer:
                         "socket_factory has to connect a socket that is neither IPv4 nor IPv6"
                     )
                 await self.loop.sock_connect(sock, (url.host, url.port))
+            return LentSocket(sock)
         except BaseException:
             sock.close()
             raise
-        return sock

@@ -52,7 +52,9 @@ def loop_state(loop: asyncio.AbstractEventLoop) -> LoopState:
     with _lock:
         state = _states.get(loop)
         if state is None:
-            state = _states[loop] = LoopState(os.urandom(32), is_libuv=is_uvloop(loop))
+            # asyncio's own leave the sockets of their transports open when they are closed.
+            closes_sockets = not isinstance(loop, asyncio.BaseEventLoop)
+            state = _states[loop] = LoopState(os.urandom(32), is_uvloop(loop), closes_sockets)
         return state
 
 

@@ -36,6 +36,7 @@ class TcpServer(asyncio.AbstractServer):
         self._listeners = listeners
         self._acceptors = list(self._listeners.values())
         self._is_serving = False
+        self._is_exhausted = False
         self._closed: asyncio.Future[None] = loop.create_future()
         self._forever: asyncio.Future[None] | None = None
 
@@ -138,13 +139,17 @@ class TcpServer(asyncio.AbstractServer):
     def _accept(self, sock: socket.socket) -> None:
         try:
             self._listeners[sock].accept()
+            self._is_exhausted = False
         except OSError as error:
             if error.errno not in _EXHAUSTED:
                 raise
             # The socket stays ready, so that the loop would call again at once and for ever.
             self._loop.remove_reader(sock.fileno())
             self._loop.call_later(_RETRY_SECONDS, self._retry, sock)
-            message = "accept() found no room for a connection, trying again in a second"
+            if self._is_exhausted:
+                return  # it was said already
+            self._is_exhausted = True
+            message = "accept() found no room for a connection, trying again every second"
             self._loop.call_exception_handler({"message": message, "exception": error})
 
     def _retry(self, sock: socket.socket) -> None:

@@ -7,13 +7,15 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any, cast
 
+from .sockets import QuietSocket
+
 if TYPE_CHECKING:
     from ._native import Endpoint, Protocol
 
 
 def socket_from_handle(handle: int) -> socket.socket:
     """A socket object that owns a handle from now on."""
-    return socket.socket(fileno=handle)
+    return QuietSocket(fileno=handle)
 
 
 def has_own_transport(loop: asyncio.AbstractEventLoop) -> bool:
@@ -115,7 +117,7 @@ async def connect_tcp(
 
 
 def _start(family: int, proto: int, address: tuple[Any, ...]) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM, proto)
+    sock = QuietSocket(family, socket.SOCK_STREAM, proto)
     try:
         sock.setblocking(False)
         sock.connect(address)

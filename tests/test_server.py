@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import stacks
+from support import scripts, stacks
 
 from picows import (
     WSListener,
@@ -296,3 +296,46 @@ async def test_no_room_for_another_connection() -> None:
     transport.disconnect()
     server.close()
     await server.wait_closed()
+
+
+NO_EPOLL_SET = """
+import asyncio, errno, resource, socket, sys
+from support import stacks
+from picows import server as servers, ws_create_server
+from picows.testing import wire
+from picows.testing.recorder import Recorder
+
+servers._RETRY_SECONDS = 0.05
+
+async def main():
+    server = await ws_create_server(lambda _: Recorder(), "127.0.0.1", 0)
+    loop = asyncio.get_running_loop()
+    reported = []
+    loop.set_exception_handler(lambda _, context: reported.append(context))
+    address = server.sockets[0].getsockname()
+    clients = [socket.create_connection(address) for _ in range(6)]
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    probe = socket.socket()
+    # One descriptor is left: for the connection, or for the set that would watch it.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (probe.fileno() + 1, limits[1]))
+    probe.close()
+    await asyncio.sleep(0.5)
+    assert len(reported) == 1, reported
+    assert reported[0]["exception"].errno == errno.EMFILE
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    for client in clients:
+        client.setblocking(False)
+        await loop.sock_sendall(client, wire.request())
+        assert (await loop.sock_recv(client, 12)) == b"HTTP/1.1 101"
+        client.close()
+    server.close()
+    await server.wait_closed()
+
+stacks.run(sys.argv[1], main())
+"""
+
+
+@pytest.mark.parametrize("loop", stacks.LOOPS)
+def test_no_room_for_the_first_epoll_set(loop: str) -> None:
+    """Each of the connections was accepted and dropped, with an OSError without errno."""
+    scripts.run(NO_EPOLL_SET, loop)

@@ -12,6 +12,7 @@ import socket
 import sys
 import warnings
 import weakref
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -145,6 +146,9 @@ def test_flow_control(loop: str, role: str) -> None:
                 underlying.set_write_buffer_limits(high=1, low=2)
             with pytest.raises(ValueError, match="not negative"):
                 underlying.set_write_buffer_limits(high=-1)
+            with pytest.raises(TypeError):
+                underlying.set_write_buffer_limits(high="much")
+            assert underlying.get_write_buffer_limits() == (1 << 10, 1 << 20)
             sent = 0
             while "pause" not in pair.listener.events:
                 pair.transport.send(BINARY, bytes(300_000))
@@ -155,6 +159,42 @@ def test_flow_control(loop: str, role: str) -> None:
                 assert frame == Frame(BINARY, bytes(300_000))
             await pair.listener.until(lambda: "resume" in pair.listener.events)
             assert underlying.get_write_buffer_size() == 0
+
+    stacks.run(loop, main())
+
+
+@LOOPS
+@pytest.mark.parametrize("role", ROLES)
+def test_unix_sockets_keep_their_names(loop: str, role: str, tmp_path: Path) -> None:
+    """`get_extra_info("peername")` asked a socket that was closed by then: OSError."""
+    path = str(tmp_path / "sock")
+
+    async def main() -> None:
+        listening = socket.socket(socket.AF_UNIX)
+        listening.bind(path)
+        recorders: list[Recorder] = []
+
+        def factory(request: Any) -> Recorder:
+            recorders.append(Recorder())
+            return recorders[-1]
+
+        def make(url: Any) -> socket.socket:
+            sock = socket.socket(socket.AF_UNIX)
+            sock.connect(path)
+            return sock
+
+        server = await ws_create_server(factory, sock=listening)
+        transport, _ = await ws_connect(Recorder, "ws://localhost/", socket_factory=make)
+        accepted = recorders[0].transport
+        underlying = (transport if role == "client" else accepted).underlying_transport
+        names = ("peername", "sockname") if role == "client" else ("sockname", "peername")
+        assert is_own(transport) and is_own(accepted)
+        assert [underlying.get_extra_info(name) for name in names] == [path, ""]
+        server.close()
+        transport.disconnect()
+        await transport.wait_disconnected()
+        await recorders[0].until_disconnected()
+        assert [underlying.get_extra_info(name) for name in names] == [path, ""]
 
     stacks.run(loop, main())
 
@@ -232,10 +272,14 @@ def test_callbacks_run_in_a_context_of_their_connection(loop: str, role: str) ->
     stacks.run(loop, main())
 
 
-def test_an_abandoned_loop_lets_go_of_its_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody closes them: the garbage collector does, and warns of it.
+@pytest.mark.parametrize("is_closed", [True, False], ids=["closed", "not closed"])
+def test_an_abandoned_loop_lets_go_of_its_connections(
+    monkeypatch: pytest.MonkeyPatch, is_closed: bool
+) -> None:
+    """Nobody closes them: the garbage collector does, and warns once of each.
 
-    Python's socket object may be emptied before the transport goes that would close it.
+    A client's socket object warned as well, and what the collector had emptied already made noise:
+    sockets, and the timer of handshakes that were not done.
     """
     ignored: list[Any] = []
     monkeypatch.setattr(sys, "unraisablehook", ignored.append)
@@ -246,16 +290,28 @@ def test_an_abandoned_loop_lets_go_of_its_connections(monkeypatch: pytest.Monkey
         port = server.sockets[0].getsockname()[1]
         for _ in range(2):
             transport, listener = await ws_connect(WSListener, f"ws://127.0.0.1:{port}/")
+            transport.underlying_transport.get_extra_info("socket")
             alive.extend((weakref.ref(transport), weakref.ref(listener)))
+        beginner.connect(("127.0.0.1", port))
+        await asyncio.sleep(0.01)
         server.close()
 
-    with warnings.catch_warnings(record=True) as caught:
+    def abandon() -> None:
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(main())
+        if is_closed:
+            loop.close()
+
+    with warnings.catch_warnings(record=True) as caught, socket.socket() as beginner:
         warnings.simplefilter("always")
-        asyncio.run(main())
+        abandon()
         gc.collect()
     assert [each() for each in alive] == [None] * 4
-    texts = [str(warning.message) for warning in caught]
-    assert sum("unclosed TCP transport" in text for text in texts) == 4, texts
+    texts = [str(warning.message).partition(",")[0] for warning in caught]
+    expected = ["unclosed TCP transport of picows"] * 5
+    if not is_closed:
+        assert "unclosed event loop" in texts.pop(0)
+    assert texts == expected
     assert ignored == []
 
 

@@ -45,7 +45,7 @@ pub fn parse(
 
 fn assign(comptime signature: Signature, values: *[signature.names.len]?*Object, name: *Object, value: *Object) Error!void {
     inline for (signature.names, 0..) |known, i| {
-        if (c.PyUnicode_CompareWithASCIIString(name, known) == 0) {
+        if (o.isText(name, known)) {
             if (values[i] != null) {
                 return errors.raise("TypeError", signature.method ++ "() got two values for the argument '" ++ known ++ "'");
             }
@@ -106,7 +106,7 @@ pub const Message = struct {
     }
 };
 
-/// The memory behind a buffer view.
+/// The memory behind a buffer view. An empty one may have none.
 pub fn slice(view: *const c.Py_buffer) []u8 {
     if (view.len == 0) return &.{};
     return @as([*]u8, @ptrCast(view.buf.?))[0..@intCast(view.len)];

@@ -113,6 +113,7 @@ pub const Py_tp_new = 65;
 pub const Py_tp_repr = 66;
 pub const Py_tp_traverse = 71;
 pub const Py_tp_free = 74;
+pub const Py_tp_finalize = 80;
 
 pub const Py_EQ = 2;
 
@@ -173,6 +174,7 @@ pub extern fn PyNumber_AsSsize_t(*PyObject, ?*PyObject) Py_ssize_t;
 pub extern fn PyLong_AsSsize_t(*PyObject) Py_ssize_t;
 pub extern fn PyLong_FromLong(c_long) ?*PyObject;
 pub extern fn PyLong_FromSsize_t(Py_ssize_t) ?*PyObject;
+pub extern fn PyLong_FromSize_t(usize) ?*PyObject;
 pub extern fn PyFloat_AsDouble(*PyObject) f64;
 pub extern fn PyFloat_FromDouble(f64) ?*PyObject;
 pub extern fn PyBool_FromLong(c_long) ?*PyObject;

@@ -45,6 +45,8 @@ pub fn fetch() *Object {
     var value: ?*Object = null;
     var traceback: ?*Object = null;
     c.PyErr_Fetch(&class, &value, &traceback);
+    // Native code of others may say that it failed and not why.
+    if (class == null) return fetchMissing();
     c.PyErr_NormalizeException(&class, &value, &traceback);
     if (traceback) |tb| {
         if (c.PyException_SetTraceback(value.?, tb) < 0) c.PyErr_Clear();
@@ -52,6 +54,11 @@ pub fn fetch() *Object {
     }
     o.decref(class.?);
     return value.?;
+}
+
+fn fetchMissing() *Object {
+    c.PyErr_SetString(c.exception("SystemError"), "a callback failed without setting an exception");
+    return fetch();
 }
 
 /// Makes `exception` the current one again and takes over the caller's reference.
@@ -80,7 +87,8 @@ pub fn isFatal(exception: *Object) bool {
         c.PyErr_GivenExceptionMatches(exception, c.exception("SystemExit")) != 0;
 }
 
-/// For places that cannot raise: hands the current exception to sys.unraisablehook.
+/// For places that cannot raise: hands the current exception to sys.unraisablehook. The hook may keep `context`, so that
+/// must not be an object which is being deallocated.
 pub fn ignore(context: ?*Object) void {
     c.PyErr_WriteUnraisable(context);
 }

@@ -67,6 +67,12 @@ pub inline fn boolean(value: bool) ?*Object {
     return c.PyBool_FromLong(@intFromBool(value));
 }
 
+/// Whether any object at all is a str of these ASCII characters.
+pub fn isText(object: *Object, expected: [*:0]const u8) bool {
+    const is_str = c.PyType_GetFlags(object.ob_type) & c.Py_TPFLAGS_UNICODE_SUBCLASS != 0;
+    return is_str and c.PyUnicode_CompareWithASCIIString(object, expected) == 0;
+}
+
 /// A Python number as a float, or TypeError.
 pub fn toFloat(number: *Object) Error!f64 {
     const value = c.PyFloat_AsDouble(number);

@@ -2,6 +2,7 @@
 //! sockets are non-blocking.
 
 const std = @import("std");
+const builtin = @import("builtin");
 const linux = std.os.linux;
 
 pub const Handle = linux.fd_t;
@@ -43,6 +44,11 @@ fn moved(result: usize) ?Moved {
 pub const Address = extern struct {
     data: [28]u8 align(8) = @splat(0),
     size: linux.socklen_t = @sizeOf([28]u8),
+
+    /// AF.UNSPEC if the address is not known.
+    pub fn family(self: *const Address) u16 {
+        return if (self.size < 2) AF.UNSPEC else std.mem.readInt(u16, self.data[0..2], builtin.cpu.arch.endian());
+    }
 };
 
 pub const Accepted = union(enum) { handle: Handle, none, failed: E };
@@ -81,10 +87,14 @@ pub fn close(handle: Handle) void {
     _ = linux.close(handle);
 }
 
-pub fn epollCreate() error{Failed}!Handle {
+pub const Created = union(enum) { handle: Handle, failed: E };
+
+pub fn epollCreate() Created {
     const result = linux.epoll_create1(EPOLL.CLOEXEC);
-    if (linux.errno(result) != .SUCCESS) return error.Failed;
-    return @intCast(result);
+    return switch (linux.errno(result)) {
+        .SUCCESS => .{ .handle = @intCast(result) },
+        else => |code| .{ .failed = code },
+    };
 }
 
 /// Adds (CTL_ADD), changes or removes a socket of an epoll set.

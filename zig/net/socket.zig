@@ -7,6 +7,11 @@ const builtin = @import("builtin");
 pub const Handle = c_int;
 pub const none: Handle = -1;
 
+/// What a socket's fileno() says, if that can be a handle.
+pub fn fromNumber(number: c_long) ?Handle {
+    return if (number < 0) null else std.math.cast(Handle, number);
+}
+
 /// Windows' sockets are no file descriptors; there everything goes through the asyncio transport.
 pub const is_supported = builtin.os.tag != .windows;
 

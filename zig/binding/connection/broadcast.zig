@@ -88,10 +88,8 @@ fn readLimit(value: ?*Object) Error!usize {
 
 fn readPolicy(value: ?*Object) Error!Policy {
     const object = value orelse return .skip;
-    if (c.PyType_GetFlags(object.ob_type) & c.Py_TPFLAGS_UNICODE_SUBCLASS != 0) {
-        inline for (.{ Policy.skip, Policy.disconnect }) |policy| {
-            if (c.PyUnicode_CompareWithASCIIString(object, @tagName(policy)) == 0) return policy;
-        }
+    inline for (.{ Policy.skip, Policy.disconnect }) |policy| {
+        if (o.isText(object, @tagName(policy))) return policy;
     }
     return errors.raiseFormat("ValueError", "when_full is 'skip' or 'disconnect', not %R", .{object});
 }
@@ -166,9 +164,9 @@ const Broadcast = struct {
         // Both again: code of an event loop's transport may have run.
         try gather.flush(transport);
         if (send.isOver(transport)) return;
+        const is_free = try send.isSocketFree(transport);
         const connection = transport.connection();
         connection.sent_at = self.now;
-        const is_free = connection.socket != socket.none and !connection.is_queued;
         const sent = if (is_free) socket.send(connection.socket, self.chunk.data[0..self.size]) else 0;
         if (sent == self.size) return;
         errdefer if (sent > 0) send.abandon(transport);

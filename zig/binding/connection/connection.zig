@@ -26,6 +26,10 @@ pub const Connection = struct {
     thread: c_ulong,
     /// The plain TCP socket, to send to without the event loop; none for TLS and for transports without one.
     socket: socket.Handle = socket.none,
+    /// The socket goes with the event loop, which does not tell.
+    socket_goes_with_loop: bool = false,
+    /// Of `LoopState.fork_count` when the connection began.
+    fork_count: u32,
     /// Bytes were handed to the asyncio transport and may still wait there.
     is_queued: bool = false,
     /// Nothing that is received from now on reaches the listener: a CLOSE was received, the peer broke the protocol, or
@@ -62,6 +66,11 @@ pub const Connection = struct {
     pong_waiter: ?*Object = null,
     /// A list of the futures of those who wait for the end; made when somebody does.
     waiters: ?*Object = null,
+
+    /// In the child of a fork, of a connection of the parent's.
+    pub fn isInherited(self: *const Connection) bool {
+        return self.fork_count != self.endpoint.loop_state.fork_count;
+    }
 
     pub fn isOwnThread(self: *const Connection) bool {
         return c.PyThread_get_thread_ident() == self.thread;

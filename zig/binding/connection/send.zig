@@ -52,7 +52,8 @@ pub fn closeCode(value: c_long, reason: []const u8) Error!core.CloseCode {
 
 /// Whether sending has no effect any more.
 pub fn isOver(transport: *WSTransport) bool {
-    return transport.is_close_frame_sent != 0 or transport.is_disconnected != 0 or transport.connection().is_disconnecting;
+    const connection = transport.connection();
+    return transport.is_close_frame_sent != 0 or transport.is_disconnected != 0 or connection.is_disconnecting or connection.isInherited();
 }
 
 /// Sends a frame with a copy of `payload`.
@@ -201,7 +202,15 @@ pub fn noteClose(transport: *WSTransport, direction: Direction, code: core.Close
 pub fn isSocketFree(transport: *WSTransport) Error!bool {
     const connection = transport.connection();
     if (connection.socket == socket.none) return false;
-    return try waiting(transport) == 0 and !connection.is_queued;
+    if (try waiting(transport) > 0 or connection.is_queued) return false;
+    if (connection.socket_goes_with_loop and try isLoopClosed(transport)) connection.socket = socket.none;
+    return connection.socket != socket.none;
+}
+
+fn isLoopClosed(transport: *WSTransport) Error!bool {
+    const answer = try o.callMethod(transport.connection().endpoint.loop, transport.state.names.is_closed, .{});
+    defer o.decref(answer);
+    return o.isTrue(answer);
 }
 
 /// How many bytes wait in the asyncio transport.

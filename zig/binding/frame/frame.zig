@@ -63,8 +63,8 @@ pub const WSFrame = extern struct {
         }
         return switch (core.close.decode(self.payload())) {
             .close => |decoded| decoded,
-            // The parser delivers no CLOSE frame that does not decode.
-            .failure => unreachable,
+            // The parser delivers no such CLOSE, but native code may have written to the payload.
+            .failure => errors.raise("ValueError", "the payload of the CLOSE frame was overwritten"),
         };
     }
 

@@ -31,30 +31,40 @@ pub const VTable = extern struct {
 };
 pub const vtable: VTable = .{};
 
+/// Cython lets None through where it was told a class. True after raising TypeError.
+inline fn refuseNone(argument: anytype) bool {
+    if (@as(*Object, @ptrCast(argument)) != c.none()) return false;
+    errors.raise("TypeError", "a callback of WSListener takes a WSTransport or a WSFrame, not None") catch {};
+    return true;
+}
+
 fn onConnected(self: *WSListener, transport: *WSTransport, skip_dispatch: c_int) callconv(.c) ?*Object {
     if (skip_dispatch != 0) return o.none();
+    if (refuseNone(transport)) return null;
     return o.toC(o.callMethod(&self.ob, transport.state.names.on_ws_connected, .{transport}));
 }
 
 fn onFrame(self: *WSListener, transport: *WSTransport, frame: *WSFrame, skip_dispatch: c_int) callconv(.c) ?*Object {
     if (skip_dispatch != 0) return o.none();
+    if (refuseNone(transport)) return null;
     const state = transport.state;
     return o.toC(state.method_call.call(&self.ob, state.names.on_ws_frame, .{ transport, frame }));
 }
 
 fn onDisconnected(self: *WSListener, transport: *WSTransport, skip_dispatch: c_int) callconv(.c) ?*Object {
     if (skip_dispatch != 0) return o.none();
+    if (refuseNone(transport)) return null;
     return o.toC(o.callMethod(&self.ob, transport.state.names.on_ws_disconnected, .{transport}));
 }
 
 fn sendPing(self: *WSListener, transport: *WSTransport, skip_dispatch: c_int) callconv(.c) ?*Object {
-    if (skip_dispatch != 0) {
-        return defaultPing(self, &transport.ob);
-    }
+    if (refuseNone(transport)) return null;
+    if (skip_dispatch != 0) return defaultPing(self, &transport.ob);
     return o.toC(o.callMethod(&self.ob, transport.state.names.send_user_specific_ping, .{transport}));
 }
 
 fn isPong(self: *WSListener, frame: *WSFrame, skip_dispatch: c_int) callconv(.c) ?*Object {
+    if (refuseNone(frame)) return null;
     if (skip_dispatch != 0) return o.boolean(frame.msg_type == @backingInt(core.Opcode.pong));
     return o.toC(o.callMethod(&self.ob, frame.state.names.is_user_specific_pong, .{frame}));
 }

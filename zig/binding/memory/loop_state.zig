@@ -44,6 +44,10 @@ pub const LoopState = extern struct {
     spare_large: ?*Chunk,
     /// Watches the connections of our own TCP transport; it belongs to the event loop.
     hub: ?*Hub,
+    /// How many forks lie between this process and the one that made this, so that connections of a parent are known.
+    fork_count: u32,
+    /// The event loop closes the sockets of its transports with itself, and tells nobody.
+    closes_sockets: bool,
     /// The event loop is libuv's, which stops watching a socket when an error is reported of it; and uvloop's transports let
     /// no KeyboardInterrupt through.
     is_libuv: bool,
@@ -173,10 +177,11 @@ fn new(class: *c.PyTypeObject, args: *Object, kwargs: ?*Object) callconv(.c) ?*O
 }
 
 fn create(class: *c.PyTypeObject, args: *Object, kwargs: ?*Object) Error!*Object {
-    const names = [_]?[*:0]const u8{ "seed", "is_libuv", null };
+    const names = [_]?[*:0]const u8{ "seed", "is_libuv", "closes_sockets", null };
     var seed: *Object = undefined;
     var is_libuv: c_int = 0;
-    if (c.PyArg_ParseTupleAndKeywords(args, kwargs, "O|p:LoopState", &names, &seed, &is_libuv) == 0) return error.Python;
+    var closes_sockets: c_int = 0;
+    if (c.PyArg_ParseTupleAndKeywords(args, kwargs, "O|pp:LoopState", &names, &seed, &is_libuv, &closes_sockets) == 0) return error.Python;
     const seed_bytes = try readSeed(seed);
     const keys = try o.allocateBytes(@sizeOf(core.KeyStream));
     errdefer o.freeBytes(keys);
@@ -185,12 +190,14 @@ fn create(class: *c.PyTypeObject, args: *Object, kwargs: ?*Object) Error!*Object
     self.keys = @ptrCast(@alignCast(keys.ptr));
     self.keys.* = .init(seed_bytes);
     self.is_libuv = is_libuv != 0;
+    self.closes_sockets = closes_sockets != 0;
     return &self.ob;
 }
 
 fn afterFork(self: *LoopState, seed: *Object) callconv(.c) ?*Object {
     const seed_bytes = readSeed(seed) catch return null;
     self.keys.* = .init(seed_bytes);
+    self.fork_count +%= 1;
     if (socket.has_own_transport) if (self.hub) |hub| hub.afterFork();
     return o.none();
 }

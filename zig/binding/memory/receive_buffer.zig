@@ -67,7 +67,7 @@ pub const Input = struct {
             return .{ .chunk = chunk, .bytes = bytes, .from = .whole };
         }
         const shared = loop.chunk orelse return unexpected();
-        if (count > shared.capacity - self.tail.len) return unexpected();
+        if (count > shared.capacity -| self.tail.len or self.tail.len > shared.capacity) return unexpected();
         const size = self.tail.len + count;
         const chunk = loop.lend();
         self.freeTail();

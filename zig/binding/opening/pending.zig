@@ -43,6 +43,8 @@ pub fn begin(protocol: *Protocol) Error!void {
         deadline = try asyncio.time(endpoint.state, endpoint.loop) + endpoint.handshake_seconds;
         if (pending.timer == null) try startTimer(endpoint, endpoint.handshake_seconds);
     }
+    // Code of the event loop ran, which may have come here as well.
+    unlink(protocol);
     protocol.place = .{ .is_taken = true, .previous = pending.last, .deadline = deadline };
     if (pending.last) |last| last.place.next = protocol else pending.first = protocol;
     pending.last = protocol;
@@ -56,6 +58,15 @@ pub fn begin(protocol: *Protocol) Error!void {
 
 /// The opening handshake is over, well or not. May be called again.
 pub fn end(protocol: *Protocol) void {
+    if (!protocol.place.is_taken) return;
+    unlink(protocol);
+    const pending = &protocol.endpoint.pending;
+    if (pending.count == 0) asyncio.cancelTimer(protocol.endpoint.state, protocol.endpoint.loop, &pending.timer);
+}
+
+/// Leaves the list. Runs no code of others: a protocol that dies calls this, perhaps when the garbage collector has emptied
+/// the timer, which finds nothing to do if it fires.
+pub fn unlink(protocol: *Protocol) void {
     const place = protocol.place;
     if (!place.is_taken) return;
     const pending = &protocol.endpoint.pending;
@@ -63,7 +74,6 @@ pub fn end(protocol: *Protocol) void {
     if (place.next) |next| next.place.previous = place.previous else pending.last = place.previous;
     protocol.place = .{};
     pending.count -= 1;
-    if (pending.count == 0) asyncio.cancelTimer(protocol.endpoint.state, protocol.endpoint.loop, &pending.timer);
 }
 
 fn startTimer(endpoint: *Endpoint, seconds: f64) Error!void {

@@ -62,7 +62,10 @@ pub fn create(endpoint: *Endpoint) Error!*Protocol {
 pub fn connectionMade(self: *Protocol, underlying: *Object) Error!void {
     const endpoint = self.endpoint;
     const transport = try WSTransport.create(endpoint, underlying);
-    o.clear(&self.transport);
+    if (self.transport != null) {
+        o.decref(transport);
+        return errors.raise("RuntimeError", "connection_made() was called before: a protocol has one connection");
+    }
     self.transport = transport;
     try logMade(transport);
     // A TLS handshake that was given up may have been done all the same.
@@ -156,6 +159,8 @@ fn eofReceived(self: *Protocol, _: ?*Object) callconv(.c) ?*Object {
 }
 
 fn connectionLost(self: *Protocol, cause: *Object) callconv(.c) ?*Object {
+    const is_cause = o.isNone(cause) or o.isInstance(cause, c.exception("BaseException"));
+    if (!is_cause) return c.PyErr_Format(c.exception("TypeError"), "connection_lost() takes an exception or None, not %R", cause);
     return told(self, lost(self, cause));
 }
 
@@ -296,7 +301,7 @@ fn clear(self: *Protocol) callconv(.c) c_int {
 
 fn dealloc(self: *Protocol) callconv(.c) void {
     c.PyObject_GC_UnTrack(self);
-    pending.end(self);
+    pending.unlink(self);
     _ = clear(self);
     o.decref(self.endpoint);
     o.free(&self.ob);

@@ -36,6 +36,7 @@ pub const Names = struct {
     getsockname: *Object,
     headers: *Object,
     info: *Object,
+    is_closed: *Object,
     is_closing: *Object,
     is_user_specific_pong: *Object,
     isEnabledFor: *Object,

@@ -7,8 +7,10 @@ const o = @import("cpython").object;
 const errors = @import("cpython").errors;
 const linux = @import("net").linux;
 const socket = @import("net").socket;
+const interface = @import("interface.zig");
 const tcp = @import("tcp.zig");
 const Endpoint = @import("../opening/endpoint.zig").Endpoint;
+const Hub = @import("hub.zig").Hub;
 const State = @import("../state/state.zig").State;
 const TcpTransport = tcp.TcpTransport;
 const Object = o.Object;
@@ -22,7 +24,6 @@ pub const Acceptor = extern struct {
     endpoint: *Endpoint,
     /// The listening socket, Python's object.
     listening: *Object,
-    handle: linux.Handle,
     /// How many of the accepted connections are not lost. Changed by the thread of the event loop alone: a transport that
     /// the garbage collector takes, perhaps in another thread, is not taken off.
     count: usize,
@@ -43,9 +44,14 @@ pub const Acceptor = extern struct {
 
     /// Raises OSError if no more can be accepted now, as when the process has no file descriptors left.
     fn accept(self: *Acceptor) Error!void {
+        const state = self.endpoint.state;
+        // Its owner may have closed the socket, and the handle may be somebody else's by now.
+        const handle_listening = try interface.handleOf(state, self.listening);
+        // Before a connection is taken that would have to be dropped: this may need a file descriptor as well.
+        _ = try Hub.of(self.endpoint.loop_state, self.endpoint.loop);
         for (0..batch_size_max) |_| {
             var peer: linux.Address = undefined;
-            switch (linux.accept(self.handle, &peer)) {
+            switch (linux.accept(handle_listening, &peer)) {
                 .none => return,
                 .failed => |code| return errors.raiseErrno(code),
                 .handle => |handle| {
@@ -81,12 +87,10 @@ fn create(class: *c.PyTypeObject, arguments: *Object, kwargs: ?*Object) Error!*O
     if (c.PyArg_ParseTupleAndKeywords(arguments, kwargs, "OO:Acceptor", &names, &endpoint, &listening) == 0) return error.Python;
     const state: *State = @ptrCast(@alignCast(c.PyType_GetModuleState(class).?));
     if (!o.isInstance(endpoint, state.types.Endpoint)) return errors.raise("TypeError", "endpoint is an Endpoint");
-    const handle = try tcp.handleOf(state, listening);
+    socket.setNoDelay(try interface.handleOf(state, listening));
     const self = try o.allocate(Acceptor, @ptrCast(class));
     self.endpoint = @ptrCast(o.incref(endpoint));
     self.listening = o.incref(listening);
-    self.handle = handle;
-    socket.setNoDelay(self.handle);
     return &self.ob;
 }
 

@@ -93,11 +93,11 @@ fn writelines(self: *TcpTransport, lines: *Object) Error!void {
 }
 
 fn getWriteBufferSize(self: *TcpTransport, _: ?*Object) callconv(.c) ?*Object {
-    return c.PyLong_FromSsize_t(@intCast(self.output.size));
+    return c.PyLong_FromSize_t(self.output.size);
 }
 
 fn getWriteBufferLimits(self: *TcpTransport, _: ?*Object) callconv(.c) ?*Object {
-    return o.toC(tuple(&.{ c.PyLong_FromSsize_t(@intCast(self.low)), c.PyLong_FromSsize_t(@intCast(self.high)) }));
+    return o.toC(tuple(&.{ c.PyLong_FromSize_t(self.low), c.PyLong_FromSize_t(self.high) }));
 }
 
 const limits_signature: args.Signature = .{ .method = "set_write_buffer_limits", .names = &.{ "high", "low" }, .required = 0 };
@@ -110,19 +110,19 @@ fn setWriteBufferLimits(self: *TcpTransport, values: [*]const *Object, count: c.
 fn setLimits(self: *TcpTransport, values: [*]const *Object, count: c.Py_ssize_t, keywords: ?*Object) Error!void {
     const given = try args.parse(limits_signature, values, count, keywords);
     const low_given = try limit(given[1]);
-    const high = try limit(given[0]) orelse if (low_given) |low| 4 * low else tcp.high_default;
+    const high = try limit(given[0]) orelse if (low_given) |low| 4 *| low else tcp.high_default;
     const low = low_given orelse high / 4;
-    if (low > high) return errors.raise("ValueError", "the high-water mark is not below the low-water mark, and neither is negative");
+    if (low > high) return errors.raise("ValueError", "the high-water mark must be at least the low-water mark");
     self.high = high;
     self.low = low;
     try self.pauseIfFull();
 }
 
-/// A number of bytes; null for None or no argument.
+/// A number of bytes; null for None or no argument. More than there can be is as good as the most that there can be.
 fn limit(value: ?*Object) Error!?usize {
     const object = value orelse return null;
     if (o.isNone(object)) return null;
-    const size = c.PyLong_AsSsize_t(object);
+    const size = c.PyNumber_AsSsize_t(object, null);
     if (size == -1 and c.PyErr_Occurred() != null) return error.Python;
     if (size < 0) return errors.raise("ValueError", "a limit is a number of bytes and not negative");
     return @intCast(size);
@@ -146,13 +146,24 @@ fn getExtraInfo(self: *TcpTransport, values: [*]const *Object, count: c.Py_ssize
 fn extraInfo(self: *TcpTransport, values: [*]const *Object, count: c.Py_ssize_t, keywords: ?*Object) Error!*Object {
     const given = try args.parse(extra_signature, values, count, keywords);
     const name = given[0].?;
-    if (c.PyUnicode_CompareWithASCIIString(name, "peername") == 0) return addressOf(self, &self.peer, self.state.names.getpeername);
-    if (c.PyUnicode_CompareWithASCIIString(name, "sockname") == 0) return addressOf(self, &self.own, self.state.names.getsockname);
-    if (c.PyUnicode_CompareWithASCIIString(name, "socket") == 0) {
+    if (o.isText(name, "peername")) return addressOf(self, &self.peer, 0);
+    if (o.isText(name, "sockname")) return addressOf(self, &self.own, 1);
+    if (o.isText(name, "socket")) {
         const raw = try pythonSocket(self) orelse return o.incref(given[1] orelse c.none());
         return o.call(self.state.imports.TransportSocket, .{raw});
     }
     return o.incref(given[1] orelse c.none());
+}
+
+/// The handle of an open socket, Python's object.
+pub fn handleOf(state: *State, python_socket: *Object) Error!linux.Handle {
+    const number = try o.callMethod(python_socket, state.names.fileno, .{});
+    defer o.decref(number);
+    const handle = c.PyLong_AsLong(number);
+    if (socket.fromNumber(handle)) |open| return open;
+    if (handle == -1 and c.PyErr_Occurred() != null) return error.Python;
+    if (handle == -1) return errors.raise("ValueError", "the socket is closed");
+    return errors.raiseFormat("ValueError", "fileno() of the socket must be a file descriptor, not %ld", .{handle});
 }
 
 /// The socket as Python's object (borrowed), which owns the handle from then on. Null if the connection is gone.
@@ -165,20 +176,37 @@ fn pythonSocket(self: *TcpTransport) Error!?*Object {
     return self.python_socket;
 }
 
-/// An address as Python's sockets show it, None if there is none.
-fn addressOf(self: *TcpTransport, address: *const linux.Address, ask: *Object) Error!*Object {
-    if (address.size == 0) return o.none();
+/// Asks a socket that is neither IPv4 nor IPv6 for its names while it is open: an `Address` has no room for them.
+pub fn keepNames(self: *TcpTransport) Error!void {
+    const family = self.own.family();
+    if (family == linux.AF.INET or family == linux.AF.INET6) return;
+    const raw = try pythonSocket(self) orelse return;
+    const peer = try nameOf(raw, self.state.names.getpeername);
+    self.names = try tuple(&.{ peer, nameOf(raw, self.state.names.getsockname) catch null });
+}
+
+/// None for a socket that cannot say.
+fn nameOf(raw: *Object, ask: *Object) Error!*Object {
+    return o.callMethod(raw, ask, .{}) catch {
+        if (c.PyErr_ExceptionMatches(c.exception("OSError")) == 0) return error.Python;
+        c.PyErr_Clear();
+        return o.none();
+    };
+}
+
+/// An address as Python's sockets show it, None if there is none. `index` is its place in `names`.
+fn addressOf(self: *TcpTransport, address: *const linux.Address, index: c.Py_ssize_t) Error!*Object {
+    if (self.names) |names| return o.incref(c.PyTuple_GetItem(names, index).?);
     const data = &address.data;
     const port: c_long = std.mem.readInt(u16, data[2..4], .big);
-    switch (std.mem.readInt(u16, data[0..2], @import("builtin").cpu.arch.endian())) {
+    switch (address.family()) {
         linux.AF.INET => return tuple(&.{ try hostText(self, linux.AF.INET, data[4..8]), c.PyLong_FromLong(port) }),
         linux.AF.INET6 => {
             const flow: c_long = std.mem.readInt(u32, data[4..8], .big);
             const scope: c_long = std.mem.readInt(u32, data[24..28], @import("builtin").cpu.arch.endian());
             return tuple(&.{ try hostText(self, linux.AF.INET6, data[8..24]), c.PyLong_FromLong(port), c.PyLong_FromLong(flow), c.PyLong_FromLong(scope) });
         },
-        // A unix socket's path.
-        else => return o.callMethod(try pythonSocket(self) orelse return o.none(), ask, .{}),
+        else => return o.none(),
     }
 }
 

@@ -1,6 +1,8 @@
 //! What a TCP transport could not send at once: objects whose bytes wait, in order, until the socket takes them.
 
+const args = @import("cpython").args;
 const c = @import("cpython").capi;
+const errors = @import("cpython").errors;
 const o = @import("cpython").object;
 const linux = @import("net").linux;
 const Object = o.Object;
@@ -22,8 +24,7 @@ pub const Output = extern struct {
         sent: usize,
 
         fn rest(self: *const Waiting) []const u8 {
-            const data: [*]const u8 = @ptrCast(self.buffer.buf.?);
-            return data[self.sent..@intCast(self.buffer.len)];
+            return args.slice(&self.buffer)[self.sent..];
         }
     };
 
@@ -33,10 +34,11 @@ pub const Output = extern struct {
         const waiting: *Waiting = @ptrCast(@alignCast(memory.ptr));
         waiting.next = null;
         waiting.sent = sent;
-        if (c.PyObject_GetBuffer(data, &waiting.buffer, c.PyBUF_SIMPLE) < 0) {
-            o.freeBytes(memory);
-            return error.Python;
-        }
+        errdefer o.freeBytes(memory);
+        try o.checkStatus(c.PyObject_GetBuffer(data, &waiting.buffer, c.PyBUF_SIMPLE));
+        errdefer c.PyBuffer_Release(&waiting.buffer);
+        // It is asked for its memory a second time.
+        if (sent > waiting.buffer.len) return errors.raise("BufferError", "an object shows fewer bytes than were sent of it already");
         if (self.last) |last| last.next = waiting else self.first = waiting;
         self.last = waiting;
         self.size += waiting.rest().len;

@@ -1,6 +1,7 @@
 //! TcpTransport: an asyncio.Transport of our own for plain TCP on Linux. What an event loop's transport does in Python
 //! calls for every read happens here in one: receive into the memory of the protocol, hand it on.
 
+const args = @import("cpython").args;
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
 const asyncio = @import("../eventloop/asyncio.zig");
@@ -48,7 +49,11 @@ pub const TcpTransport = extern struct {
     low: usize,
     peer: linux.Address,
     own: linux.Address,
+    /// peername and sockname of a socket that is neither IPv4 nor IPv6, as Python shows them.
+    names: ?*Object,
     handle: linux.Handle,
+    /// Of `LoopState.fork_count`: another one means that the connection belongs to the parent process.
+    fork_count: u32,
     /// Whether reading and writing are watched for.
     watched: Readiness,
     /// For `serve`, which is called through Python to run in `context`.
@@ -63,28 +68,29 @@ pub const TcpTransport = extern struct {
     /// The protocol will be told that the connection is lost, or was.
     is_lost: bool,
 
-    /// A transport with a new protocol over a connected socket, whose handle it takes over.
-    fn create(class: *c.PyTypeObject, endpoint: *Endpoint, handle: linux.Handle) Error!*TcpTransport {
+    /// A transport with a new protocol, and no socket yet.
+    fn create(class: *c.PyTypeObject, endpoint: *Endpoint) Error!*TcpTransport {
         const self = try o.allocate(TcpTransport, @ptrCast(class));
-        self.handle = handle;
+        self.handle = socket.none;
         self.state = endpoint.state;
         self.endpoint = o.incref(endpoint);
+        self.fork_count = endpoint.loop_state.fork_count;
         self.high = high_default;
         self.low = high_default / 4;
-        self.own = linux.ownAddress(handle);
         errdefer o.decref(self);
         self.protocol = try protocols.create(endpoint);
+        self.context = try o.call(endpoint.state.imports.copy_context, .{});
         return self;
     }
 
-    /// Over a socket that we connected.
+    /// Over a socket that we connected. If this fails, the socket is the caller's to close.
     pub fn connected(class: *c.PyTypeObject, endpoint: *Endpoint, python_socket: *Object) Error!*TcpTransport {
-        const self = try create(class, endpoint, try handleOf(endpoint.state, python_socket));
+        const self = try create(class, endpoint);
         errdefer o.decref(self);
+        self.handle = try interface.handleOf(endpoint.state, python_socket);
         self.python_socket = o.incref(python_socket);
         self.peer = linux.peerAddress(self.handle);
         socket.setNoDelay(self.handle);
-        self.context = try o.call(endpoint.state.imports.copy_context, .{});
         try self.begin();
         return self;
     }
@@ -92,13 +98,13 @@ pub const TcpTransport = extern struct {
     /// Over a connection that a server accepted, whose handle is taken over also if this fails.
     pub fn accepted(acceptor: *Acceptor, handle: linux.Handle, peer: *const linux.Address) Error!void {
         const state = acceptor.endpoint.state;
-        const self = create(@ptrCast(state.types.TcpTransport), acceptor.endpoint, handle) catch |failure| {
+        const self = create(@ptrCast(state.types.TcpTransport), acceptor.endpoint) catch |failure| {
             linux.close(handle);
             return failure;
         };
         defer o.decref(self);
+        self.handle = handle;
         self.peer = peer.*;
-        self.context = try o.call(state.imports.copy_context, .{});
         acceptor.attach(self);
         try self.begin();
     }
@@ -106,6 +112,8 @@ pub const TcpTransport = extern struct {
     fn begin(self: *TcpTransport) Error!void {
         self.is_reading = true;
         errdefer self.abandon();
+        self.own = linux.ownAddress(self.handle);
+        try interface.keepNames(self);
         try protocols.connectionMade(self.protocol.?, &self.ob);
         try watching.start(self);
     }
@@ -114,9 +122,7 @@ pub const TcpTransport = extern struct {
     fn abandon(self: *TcpTransport) void {
         const aside: errors.Aside = .begin();
         defer aside.end();
-        self.is_closing = true;
-        self.is_lost = true;
-        watching.stop(self);
+        self.leave();
         self.release();
     }
 
@@ -177,7 +183,7 @@ pub const TcpTransport = extern struct {
 
     /// Sends what waits, as far as the socket takes it.
     fn flush(self: *TcpTransport) Error!void {
-        if (self.is_lost) return;
+        if (self.is_lost or self.isInherited()) return;
         if (self.output.flush(self.handle)) |code| return self.fail(code);
         if (self.is_protocol_paused and self.output.size <= self.low) {
             self.is_protocol_paused = false;
@@ -189,15 +195,21 @@ pub const TcpTransport = extern struct {
         try watching.update(self);
     }
 
+    /// In the child of a fork, of a connection of the parent's: two processes that send would send into each other's frames.
+    pub fn isInherited(self: *const TcpTransport) bool {
+        return self.fork_count != self.endpoint.loop_state.fork_count;
+    }
+
     /// Sends `data`, or keeps what the socket does not take now.
     pub fn write(self: *TcpTransport, data: *Object) Error!void {
         if (self.output.size > 0) return self.keep(data);
         try self.checkWritable();
-        if (self.is_closing) return;
+        if (self.is_closing or self.isInherited()) return;
         var buffer: c.Py_buffer = undefined;
         try o.checkStatus(c.PyObject_GetBuffer(data, &buffer, c.PyBUF_SIMPLE));
-        const size: usize = @intCast(buffer.len);
-        const piece: linux.Piece = .{ .base = @ptrCast(buffer.buf.?), .len = size };
+        const bytes = args.slice(&buffer);
+        const size = bytes.len;
+        const piece: linux.Piece = .{ .base = bytes.ptr, .len = size };
         const moved: linux.Moved = if (size == 0) .{ .count = 0 } else linux.send(self.handle, &.{piece});
         c.PyBuffer_Release(&buffer);
         const sent = switch (moved) {
@@ -252,7 +264,7 @@ pub const TcpTransport = extern struct {
     pub fn endSending(self: *TcpTransport) void {
         if (self.is_closing or self.is_end_wanted) return;
         self.is_end_wanted = true;
-        if (self.output.size == 0) linux.endSending(self.handle);
+        if (self.output.size == 0 and !self.isInherited()) linux.endSending(self.handle);
     }
 
     /// Ends the connection once what waits is sent.
@@ -273,18 +285,24 @@ pub const TcpTransport = extern struct {
     /// Ends the connection at once. The protocol is told in a turn of its own, by an exception or None.
     pub fn end(self: *TcpTransport, cause: *Object) Error!void {
         if (self.is_lost) return;
-        self.is_closing = true;
-        self.is_lost = true;
         const self_reference = o.incref(self);
         defer o.decref(self_reference);
-        watching.stop(self);
+        self.leave();
         const callback = try o.check(c.PyObject_GetAttrString(&self.ob, "_lost"));
         defer o.decref(callback);
         try o.callMethodVoid(self.endpoint.loop, self.state.names.call_soon, .{ callback, cause });
     }
 
+    /// Nothing is read or sent any more.
+    fn leave(self: *TcpTransport) void {
+        self.is_closing = true;
+        self.is_lost = true;
+        watching.stop(self);
+    }
+
     /// The turn in which the protocol is told.
     pub fn lost(self: *TcpTransport, cause: *Object) Error!void {
+        if (!self.is_lost) self.leave();
         const protocol = self.protocol orelse return;
         self.protocol = null;
         defer o.decref(protocol);
@@ -296,32 +314,30 @@ pub const TcpTransport = extern struct {
         const aside: errors.Aside = .begin();
         defer aside.end();
         self.closeSocket();
-        if (self.acceptor) |acceptor| acceptor.detach();
-        o.clear(&self.acceptor);
+        const acceptor = self.acceptor orelse return;
+        self.acceptor = null;
+        acceptor.detach();
+        o.decref(acceptor);
     }
 
     fn closeSocket(self: *TcpTransport) void {
         if (self.handle == socket.none) return;
         const handle = self.handle;
         self.handle = socket.none;
+        // Nobody may send to what has the number next.
+        if (self.protocol) |protocol| if (protocol.transport) |transport| {
+            transport.connection().socket = socket.none;
+        };
         const owner = self.python_socket orelse return linux.close(handle);
         o.callMethodVoid(owner, self.state.names.close, .{}) catch asyncio.surface(self.state, self.endpoint.loop, owner);
     }
 };
 
-/// The handle of an open socket, Python's object.
-pub fn handleOf(state: *State, python_socket: *Object) Error!linux.Handle {
-    const number = try o.callMethod(python_socket, state.names.fileno, .{});
-    defer o.decref(number);
-    const handle = c.PyLong_AsLong(number);
-    if (handle >= 0) return @intCast(handle);
-    return if (c.PyErr_Occurred() != null) error.Python else errors.raise("ValueError", "the socket is closed");
-}
-
 fn traverse(self: *TcpTransport, proc: c.visitproc, arg: ?*anyopaque) callconv(.c) c_int {
     const others = [_]?*Object{
         @ptrCast(self.ob.ob_type), @ptrCast(self.endpoint), @ptrCast(self.protocol),
         @ptrCast(self.acceptor),   self.python_socket,      self.context,
+        self.names,
     };
     for (others) |object| {
         const status = o.visit(object, proc, arg);
@@ -337,26 +353,27 @@ fn clear(self: *TcpTransport) callconv(.c) c_int {
 
 fn dealloc(self: *TcpTransport) callconv(.c) void {
     c.PyObject_GC_UnTrack(self);
-    if (self.handle != socket.none) warnUnclosed(self);
-    // A socket object closes itself when it goes; the garbage collector may have emptied it already.
-    if (self.python_socket != null) self.handle = socket.none;
+    finalize(self);
     _ = clear(self);
     self.output.clear();
-    self.closeSocket();
     // Who accepted it is told nothing: it goes as well, or this would not happen before the connection was lost.
     o.clear(&self.acceptor);
     o.clear(&self.python_socket);
     o.clear(&self.context);
+    o.clear(&self.names);
     o.decref(self.endpoint);
     o.free(&self.ob);
 }
 
-/// As asyncio's transports and sockets do.
-fn warnUnclosed(self: *TcpTransport) void {
+/// A connection that nobody ended warns and closes, as asyncio's transports do. The garbage collector calls this while all
+/// that hangs together is still whole.
+fn finalize(self: *TcpTransport) callconv(.c) void {
+    if (self.handle == socket.none) return;
     const aside: errors.Aside = .begin();
     defer aside.end();
     const status = c.PyErr_ResourceWarning(null, 1, "unclosed TCP transport of picows, fd=%d", self.handle);
     if (status < 0) errors.ignore(@ptrCast(self.ob.ob_type));
+    self.closeSocket();
 }
 
 const slots = [_]c.PyType_Slot{
@@ -365,6 +382,7 @@ const slots = [_]c.PyType_Slot{
     o.slot(c.Py_tp_traverse, &traverse),
     o.slot(c.Py_tp_clear, &clear),
     o.slot(c.Py_tp_dealloc, &dealloc),
+    o.slot(c.Py_tp_finalize, &finalize),
     o.slot(c.Py_tp_methods, &interface.methods),
     o.slots_end,
 };

@@ -41,6 +41,8 @@ pub fn settle(self: *TcpTransport) Error!void {
 pub fn update(self: *TcpTransport) Error!void {
     const wanted: Readiness = .{ .in = self.is_reading, .out = self.output.size > 0 and !self.is_lost };
     if (wanted == self.watched) return;
+    // The event loop's set of sockets is the parent's as well.
+    if (self.isInherited()) return;
     if (isByHub(self)) try updateHub(self, wanted) else try updateLoop(self, wanted);
     self.watched = wanted;
 }

@@ -13,7 +13,7 @@ const Error = o.Error;
 
 /// The `c_int` in front of the options is Cython's `skip_dispatch`. Nobody can derive from WSTransport, so it has no effect.
 pub const VTable = extern struct {
-    send_reuse_external_buffer: *const fn (*WSTransport, c_int, [*]u8, c.Py_ssize_t, ?*const FrameOptions) callconv(.c) c_int = sendReuseExternalBuffer,
+    send_reuse_external_buffer: *const fn (*WSTransport, c_int, ?[*]u8, c.Py_ssize_t, ?*const FrameOptions) callconv(.c) c_int = sendReuseExternalBuffer,
     send: *const fn (*WSTransport, c_int, *Object, c_int, ?*const FrameOptions) callconv(.c) ?*Object = send,
     send_reuse_external_bytearray: *const fn (*WSTransport, c_int, *Object, c.Py_ssize_t, c_int, ?*const FrameOptions) callconv(.c) ?*Object = sendReuseExternalBytearray,
     send_ping: *const fn (*WSTransport, c_int, ?*const ControlOptions) callconv(.c) ?*Object = sendPing,
@@ -58,14 +58,16 @@ const CloseOptions = extern struct { count: c_int, close_code: c_int, close_mess
 const DisconnectOptions = extern struct { count: c_int, graceful: c_int };
 
 /// Returns 0, or -1 with an exception set.
-fn sendReuseExternalBuffer(self: *WSTransport, msg_type: c_int, payload: [*]u8, size: c.Py_ssize_t, options: ?*const FrameOptions) callconv(.c) c_int {
+fn sendReuseExternalBuffer(self: *WSTransport, msg_type: c_int, payload: ?[*]u8, size: c.Py_ssize_t, options: ?*const FrameOptions) callconv(.c) c_int {
     sendReuse(self, msg_type, payload, size, FrameOptions.flags(options)) catch return -1;
     return 0;
 }
 
-pub fn sendReuse(self: *WSTransport, msg_type: c_int, payload: [*]u8, size: c.Py_ssize_t, flags: core.Flags) Error!void {
+fn sendReuse(self: *WSTransport, msg_type: c_int, payload: ?[*]u8, size: c.Py_ssize_t, flags: core.Flags) Error!void {
     if (size < 0) return errors.raise("ValueError", "msg_size is a number of bytes and not negative");
-    try calls.sendReuse(self, msg_type, payload[0..@intCast(size)], flags);
+    // Where there is no payload, there is still the room in front of it.
+    const start = payload orelse return errors.raise("ValueError", "msg_ptr is NULL: it must point behind at least 14 writable bytes");
+    try calls.sendReuse(self, msg_type, start[0..@intCast(size)], flags);
 }
 
 /// The result of a method that returns nothing to tell.

@@ -58,6 +58,7 @@ pub const WSTransport = extern struct {
         self.is_client_side = @intFromBool(endpoint.is_client);
         self.connection().* = .{
             .endpoint = o.incref(endpoint),
+            .fork_count = endpoint.loop_state.fork_count,
             .thread = c.PyThread_get_thread_ident(),
             .parser = .{
                 .role = endpoint.role(),
@@ -83,7 +84,9 @@ pub const WSTransport = extern struct {
         const handle = try self.socketHandle();
         if (handle == socket.none) return;
         socket.setNoDelay(handle);
-        if (self.is_secure == 0) self.connection().socket = handle;
+        if (self.is_secure != 0) return;
+        self.connection().socket = handle;
+        self.connection().socket_goes_with_loop = self.connection().endpoint.loop_state.closes_sockets;
     }
 
     /// The socket under the transport, TLS or not; none if it has none, or has closed it.
@@ -94,9 +97,10 @@ pub const WSTransport = extern struct {
         if (o.isNone(raw_socket) or !socket.is_supported) return socket.none;
         const number = try o.callMethod(raw_socket, self.state.names.fileno, .{});
         defer o.decref(number);
-        const handle = c.PyLong_AsLong(number);
-        if (handle == -1) c.PyErr_Clear();
-        return std.math.cast(socket.Handle, handle) orelse socket.none;
+        return socket.fromNumber(c.PyLong_AsLong(number)) orelse {
+            c.PyErr_Clear();
+            return socket.none;
+        };
     }
 
     /// The transport under it, if that is our own.
@@ -161,6 +165,7 @@ fn traverse(self: *WSTransport, proc: c.visitproc, arg: ?*anyopaque) callconv(.c
 /// Breaks cycles: what leads to users' objects is let go, the object itself stays whole.
 fn clear(self: *WSTransport) callconv(.c) c_int {
     const connection = self.connection();
+    connection.socket = socket.none;
     o.clear(&connection.listener);
     o.clear(&connection.exception);
     o.clear(&connection.traceback);
