@@ -1,5 +1,5 @@
 //! Writing to a socket without the event loop. Nothing here blocks, raises or retries: what the kernel does not take at
-//! once is the asyncio transport's to send, which also meets the errors.
+//! once is the asyncio transport's to send.
 
 const std = @import("std");
 const builtin = @import("builtin");
@@ -18,15 +18,15 @@ pub const is_supported = builtin.os.tag != .windows;
 /// Where plain TCP connections have a transport of our own.
 pub const has_own_transport = builtin.os.tag == .linux;
 
-/// Sends what the kernel takes now and returns how much that was; 0 also for errors.
-pub fn send(handle: Handle, data: []const u8) usize {
+/// Sends what the kernel takes now and returns how much that was, or minus the number of the error.
+pub fn send(handle: Handle, data: []const u8) isize {
     if (!is_supported) return 0;
     const sent = c.send(handle, data.ptr, data.len, flags);
-    return if (sent > 0) @intCast(sent) else 0;
+    return if (sent >= 0) sent else failed();
 }
 
 /// Sends two pieces of memory with one system call, like `send`.
-pub fn sendBoth(handle: Handle, first: []const u8, second: []const u8) usize {
+pub fn sendBoth(handle: Handle, first: []const u8, second: []const u8) isize {
     if (!is_supported) return 0;
     const pieces = [_]std.posix.iovec_const{
         .{ .base = first.ptr, .len = first.len },
@@ -34,7 +34,27 @@ pub fn sendBoth(handle: Handle, first: []const u8, second: []const u8) usize {
     };
     const message = std.mem.zeroInit(std.c.msghdr_const, .{ .iov = &pieces, .iovlen = pieces.len });
     const sent = c.sendmsg(handle, &message, flags);
-    return if (sent > 0) @intCast(sent) else 0;
+    return if (sent >= 0) sent else failed();
+}
+
+fn failed() isize {
+    const code = std.c._errno().*;
+    return switch (@as(std.c.E, @fromBackingInt(@intCast(code)))) {
+        .AGAIN, .INTR => 0,
+        else => -code,
+    };
+}
+
+/// The error of a negative result.
+pub fn errorOf(result: isize) std.c.E {
+    return @fromBackingInt(@intCast(-result));
+}
+
+/// Whether both directions have ended: who reads finds what had arrived, and then the end.
+pub fn isOver(handle: Handle) bool {
+    if (!is_supported) return false;
+    var watched = [_]std.c.pollfd{.{ .fd = handle, .events = 0, .revents = 0 }};
+    return c.poll(&watched, watched.len, 0) > 0 and watched[0].revents & std.c.POLL.HUP != 0;
 }
 
 /// Small frames leave at once and are acknowledged at once. Sockets that are not TCP refuse, which is fine.
@@ -65,5 +85,6 @@ const flags: c_int = if (builtin.os.tag == .linux) std.os.linux.MSG.NOSIGNAL els
 const c = struct {
     extern fn send(c_int, [*]const u8, usize, c_int) isize;
     extern fn sendmsg(c_int, *const std.c.msghdr_const, c_int) isize;
+    extern fn poll([*]std.c.pollfd, std.c.nfds_t, c_int) c_int;
     extern fn setsockopt(c_int, c_int, c_int, *const anyopaque, c_uint) c_int;
 };

@@ -10,7 +10,6 @@ const errors = @import("cpython").errors;
 const frame_flags = @import("../frame/flags.zig");
 const gather = @import("gather.zig");
 const send = @import("send.zig");
-const socket = @import("net").socket;
 const Chunk = @import("../memory/chunk.zig").Chunk;
 const State = @import("../state/state.zig").State;
 const WSTransport = @import("../transport/transport.zig").WSTransport;
@@ -163,11 +162,10 @@ const Broadcast = struct {
     fn sendBuilt(self: *Broadcast, transport: *WSTransport) Error!void {
         // Both again: code of an event loop's transport may have run.
         try gather.flush(transport);
-        if (send.isOver(transport)) return;
         const is_free = try send.isSocketFree(transport);
-        const connection = transport.connection();
-        connection.sent_at = self.now;
-        const sent = if (is_free) socket.send(connection.socket, self.chunk.data[0..self.size]) else 0;
+        if (send.isOver(transport)) return;
+        transport.connection().sent_at = self.now;
+        const sent = if (is_free) send.sendNow(transport, self.chunk.data[0..self.size]) else 0;
         if (sent == self.size) return;
         errdefer if (sent > 0) send.abandon(transport);
         try send.queueRest(transport, sent, if (sent > 0) try send.rest(self.chunk, sent, self.size) else try self.shared());

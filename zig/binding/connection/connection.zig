@@ -30,8 +30,10 @@ pub const Connection = struct {
     socket_goes_with_loop: bool = false,
     /// Of `LoopState.fork_count` when the connection began.
     fork_count: u32,
-    /// Bytes were handed to the asyncio transport and may still wait there.
-    is_queued: bool = false,
+    /// Whether bytes wait in the asyncio transport: none, as far as anybody knows; some may; some did when it was last asked.
+    queued: enum(u8) { no, perhaps, yes } = .no,
+    /// The user has the event loop's transport, and may write to it.
+    is_transport_shared: bool = false,
     /// Nothing that is received from now on reaches the listener: a CLOSE was received, the peer broke the protocol, or
     /// the user disconnected.
     is_input_ended: bool = false,

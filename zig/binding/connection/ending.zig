@@ -199,11 +199,41 @@ pub fn debug(transport: *WSTransport, message: [:0]const u8) void {
     log.debug(transport.connection().endpoint, message, .{});
 }
 
+/// Sending past the event loop failed. Returns whether the connection is known to be broken from now on: its end is told
+/// once what had arrived is delivered. If not, the transport is to meet the error.
+pub fn sendFailed(transport: *WSTransport, code: anytype) bool {
+    if (transport.ownTcp()) |tcp| {
+        if (tcp.is_end_wanted) return false;
+        tcp.failWriting(code) catch transport.surface();
+        return true;
+    }
+    const connection = transport.connection();
+    if (!socket.isOver(connection.socket)) return false;
+    connection.socket = socket.none;
+    const exception = errors.fromErrno(code);
+    defer o.decref(exception);
+    noteBroken(transport, exception);
+    return true;
+}
+
+/// The connection was found broken by an exception, but may have bytes to deliver.
+pub fn noteBroken(transport: *WSTransport, exception: *Object) void {
+    const connection = transport.connection();
+    if (connection.lost_by == null) connection.lost_by = o.incref(exception);
+}
+
+/// The peer ended its side.
+pub fn noteEnd(transport: *WSTransport) void {
+    const connection = transport.connection();
+    const is_first = connection.first_close == null and connection.lost_by == null and !connection.is_disconnecting;
+    if (is_first and connection.cause == null) connection.cause = .eof;
+}
+
 /// The connection is gone: what was not known before is told by how it went. All that `info` reads is there before other
 /// threads can see that the connection is gone, so nothing here runs Python code.
 pub fn noteLoss(transport: *WSTransport, exception: *Object) void {
     const connection = transport.connection();
-    if (!o.isNone(exception) and connection.lost_by == null) connection.lost_by = o.incref(exception);
+    if (!o.isNone(exception)) noteBroken(transport, exception);
     if (connection.cause == null) connection.cause = causeOfLoss(transport);
     @atomicStore(c_int, &transport.is_disconnected, 1, .release);
 }

@@ -118,7 +118,7 @@ pub const Gathered = struct {
         const taken = self.take() orelse return;
         const chunk = taken.chunk.?;
         defer connection.endpoint.loop_state.keepOutput(chunk);
-        const sent = if (is_free) socket.send(connection.socket, chunk.data[0..taken.size]) else 0;
+        const sent = if (is_free) send.sendNow(transport, chunk.data[0..taken.size]) else 0;
         if (sent < taken.size) try send.queueRest(transport, sent, try send.rest(chunk, sent, taken.size));
     }
 

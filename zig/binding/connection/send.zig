@@ -5,6 +5,7 @@ const core = @import("core");
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
 const clock = @import("../eventloop/clock.zig");
+const ending = @import("ending.zig");
 const errors = @import("cpython").errors;
 const gather = @import("gather.zig");
 const socket = @import("net").socket;
@@ -86,7 +87,7 @@ pub fn write(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, pa
     const chunk = try loop.takeOutput(size);
     defer loop.keepOutput(chunk);
     _ = core.writer.copy(chunk.data[0..size], opcode, flags, payload, key, transport.state.mask);
-    if (is_free and !is_in_place) sent = socket.send(transport.connection().socket, chunk.data[0..size]);
+    if (is_free and !is_in_place) sent = sendNow(transport, chunk.data[0..size]);
     if (sent == size) return;
     try queueRest(transport, sent, try rest(chunk, sent, size));
 }
@@ -146,7 +147,7 @@ pub fn reuse(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, pa
     const key: ?[4]u8 = if (transport.is_client_side != 0) transport.connection().endpoint.loop_state.nextKey() else null;
     const whole = core.writer.headerInFront(opcode, flags, payload, size, key, transport.state.mask);
     if (try gather.bytes(transport, whole)) return;
-    const sent = if (try isSocketFree(transport)) socket.send(transport.connection().socket, whole) else 0;
+    const sent = if (try isSocketFree(transport)) sendNow(transport, whole) else 0;
     if (sent == whole.len) return;
     errdefer if (sent > 0) abandon(transport);
     try queueRest(transport, sent, try o.bytes(whole[sent..]));
@@ -197,12 +198,12 @@ pub fn noteClose(transport: *WSTransport, direction: Direction, code: core.Close
     try o.checkStatus(c.PyObject_SetAttrString(transport.close_handshake, @tagName(direction), info));
 }
 
-/// Whether bytes may go to the socket now without overtaking any: it is ours to write to, and the asyncio transport, which
-/// only this file gives bytes to, has none waiting.
+/// Whether bytes may go to the socket now without overtaking any: it is ours to write to, and the asyncio transport has none
+/// waiting.
 pub fn isSocketFree(transport: *WSTransport) Error!bool {
     const connection = transport.connection();
     if (connection.socket == socket.none) return false;
-    if (try waiting(transport) > 0 or connection.is_queued) return false;
+    if (try waiting(transport) > 0 or connection.queued == .yes) return false;
     if (connection.socket_goes_with_loop and try isLoopClosed(transport)) connection.socket = socket.none;
     return connection.socket != socket.none;
 }
@@ -216,12 +217,12 @@ fn isLoopClosed(transport: *WSTransport) Error!bool {
 /// How many bytes wait in the asyncio transport.
 pub fn waiting(transport: *WSTransport) Error!usize {
     const connection = transport.connection();
-    if (!connection.is_queued) return 0;
-    // The call may run code that sends: what it queues sets the flag again.
-    connection.is_queued = false;
-    errdefer connection.is_queued = true;
+    if (connection.queued == .no) return 0;
+    // The call may run code that sends, and so queues again.
+    connection.queued = if (connection.is_transport_shared) .perhaps else .no;
+    errdefer connection.queued = .yes;
     const size = try bufferSize(transport);
-    if (size > 0) connection.is_queued = true;
+    if (size > 0) connection.queued = .yes;
     return size;
 }
 
@@ -235,12 +236,39 @@ pub fn bufferSize(transport: *WSTransport) Error!usize {
     return @intCast(@max(value, 0));
 }
 
+/// Sends bytes past the event loop and returns how many of them are done with.
+pub fn sendNow(transport: *WSTransport, data: []const u8) usize {
+    const sent = socket.send(transport.connection().socket, data);
+    return if (sent >= 0) @intCast(sent) else refused(transport, sent, data.len);
+}
+
+/// On a connection that is found broken all bytes are done with: as after its end, nothing is sent. Otherwise none are, and
+/// who is to send them next meets the error.
+fn refused(transport: *WSTransport, sent: isize, size: usize) usize {
+    @branchHint(.cold);
+    return if (ending.sendFailed(transport, socket.errorOf(sent))) size else 0;
+}
+
 /// Sends header and payload from where they stand and returns how much of both the kernel took.
 fn sendBoth(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, payload: []const u8) usize {
     var buffer: [core.header_size_max]u8 = undefined;
     const message: core.writer.Message = .{ .opcode = opcode, .flags = flags, .payload_size = payload.len };
     const header = buffer[0..core.header.encode(message.header(null), &buffer)];
-    return socket.sendBoth(transport.connection().socket, header, payload);
+    const sent = socket.sendBoth(transport.connection().socket, header, payload);
+    return if (sent >= 0) @intCast(sent) else refused(transport, sent, header.len + payload.len);
+}
+
+/// Somebody else gives the asyncio transport bytes as well, or gave.
+pub fn noteQueued(transport: *WSTransport) void {
+    transport.connection().queued = .yes;
+}
+
+/// The user has the underlying transport. What is written to our own is heard of; others are asked from now on.
+pub fn noteShared(transport: *WSTransport) void {
+    const connection = transport.connection();
+    if (connection.is_transport_shared or connection.socket == socket.none or transport.ownTcp() != null) return;
+    connection.is_transport_shared = true;
+    if (connection.queued == .no) connection.queued = .perhaps;
 }
 
 /// Gives the asyncio transport what is left of a frame of which the kernel took `sent` bytes.
@@ -253,7 +281,7 @@ pub fn queueRest(transport: *WSTransport, sent: usize, data: *Object) Error!void
 fn keep(transport: *WSTransport, data: *Object) Error!void {
     const tcp = transport.ownTcp() orelse return queue(transport, data);
     defer o.decref(data);
-    transport.connection().is_queued = true;
+    transport.connection().queued = .yes;
     try tcp.keep(data);
 }
 
@@ -262,12 +290,13 @@ fn keep(transport: *WSTransport, data: *Object) Error!void {
 pub fn queue(transport: *WSTransport, data: *Object) Error!void {
     defer o.decref(data);
     if (transport.ownTcp()) |tcp| {
-        transport.connection().is_queued = true;
+        transport.connection().queued = .yes;
         return tcp.write(data);
     }
+    if (transport.connection().lost_by != null) return;
     const is_closing = try o.callMethod(transport.underlying_transport, transport.state.names.is_closing, .{});
     defer o.decref(is_closing);
     if (try o.isTrue(is_closing)) return;
-    transport.connection().is_queued = true;
+    transport.connection().queued = .yes;
     try o.callMethodVoid(transport.underlying_transport, transport.state.names.write, .{data});
 }

@@ -151,6 +151,7 @@ fn process(self: *Protocol, transport: *WSTransport, count: usize) Error!void {
 pub fn ended(self: *Protocol) Error!void {
     const transport = self.transport orelse return unconnected();
     if (transport.connection().listener == null) try upgrade_client.ended(self, transport);
+    ending.noteEnd(transport);
     ending.debug(transport, "EOF received");
 }
 
@@ -183,6 +184,16 @@ fn tellWatcher(self: *Protocol) void {
         asyncio.surface(self.endpoint.state, self.endpoint.loop, watcher);
 }
 
+/// Bytes wait in our own transport.
+pub fn queued(self: *Protocol) void {
+    if (self.transport) |transport| send.noteQueued(transport);
+}
+
+/// The connection was found broken; `lost` follows once what had arrived is delivered.
+pub fn broken(self: *Protocol, exception: *Object) void {
+    if (self.transport) |transport| ending.noteBroken(transport, exception);
+}
+
 /// The connection is gone, by an exception or None.
 pub fn lost(self: *Protocol, cause: *Object) Error!void {
     defer tellWatcher(self);
@@ -195,10 +206,11 @@ pub fn lost(self: *Protocol, cause: *Object) Error!void {
     connection.socket = socket.none;
     connection.input.giveUp(self.endpoint.loop_state);
     asyncio.cancelTimer(transport.state, self.endpoint.loop, &connection.end_timer);
-    logLost(transport, cause);
+    const reason = connection.lost_by orelse cause;
+    logLost(transport, reason);
     defer finish(transport);
     ping.lost(transport) catch transport.surface();
-    upgrade_client.lost(self, cause) catch transport.surface();
+    upgrade_client.lost(self, reason) catch transport.surface();
     const listener = connection.listener orelse return;
     connection.listener = null;
     defer o.decref(listener);

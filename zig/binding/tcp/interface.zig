@@ -8,6 +8,7 @@ const errors = @import("cpython").errors;
 const linux = @import("net").linux;
 const socket = @import("net").socket;
 const tcp = @import("tcp.zig");
+const writing = @import("writing.zig");
 const Endpoint = @import("../opening/endpoint.zig").Endpoint;
 const State = @import("../state/state.zig").State;
 const TcpTransport = tcp.TcpTransport;
@@ -115,7 +116,7 @@ fn setLimits(self: *TcpTransport, values: [*]const *Object, count: c.Py_ssize_t,
     if (low > high) return errors.raise("ValueError", "the high-water mark must be at least the low-water mark");
     self.high = high;
     self.low = low;
-    try self.pauseIfFull();
+    try writing.pauseIfFull(self);
 }
 
 /// A number of bytes; null for None or no argument. More than there can be is as good as the most that there can be.
@@ -236,7 +237,7 @@ fn tuple(items: []const ?*Object) Error!*Object {
 
 pub const methods = [_]c.PyMethodDef{
     o.method("get_extra_info", getExtraInfo, c.METH_FASTCALL | c.METH_KEYWORDS, "get_extra_info($self, /, name, default=None)\n--\n\n'peername', 'sockname' or 'socket'."),
-    o.method("write", procedure(TcpTransport.write), c.METH_O, "write($self, data, /)\n--\n\nSend bytes, or keep those that cannot be sent now."),
+    o.method("write", procedure(writing.write), c.METH_O, "write($self, data, /)\n--\n\nSend bytes, or keep those that cannot be sent now."),
     o.method("writelines", procedure(writelines), c.METH_O, "writelines($self, lines, /)\n--\n\nSend bytes-like objects one after another."),
     o.method("write_eof", procedure(TcpTransport.endSending), c.METH_NOARGS, "write_eof($self, /)\n--\n\nEnd our side once what waits is sent."),
     o.method("can_write_eof", predicate(canWriteEof), c.METH_NOARGS, "can_write_eof($self, /)\n--\n\nTrue."),
@@ -254,6 +255,7 @@ pub const methods = [_]c.PyMethodDef{
     o.method("_readable", procedure(readable), c.METH_NOARGS, "_readable($self, /)\n--\n\nThe event loop's reader."),
     o.method("_writable", procedure(writable), c.METH_NOARGS, "_writable($self, /)\n--\n\nThe event loop's writer."),
     o.method("_serve", procedure(serve), c.METH_NOARGS, "_serve($self, /)\n--\n\nThe hub's callback, in the context of the connection."),
+    o.method("_drain", procedure(writing.drain), c.METH_NOARGS, "_drain($self, /)\n--\n\nReads to the end after a write failed."),
     o.method("_lost", procedure(TcpTransport.lost), c.METH_O, "_lost($self, cause, /)\n--\n\nTells the protocol that the connection is lost."),
     .{},
 };

@@ -1,7 +1,6 @@
 //! TcpTransport: an asyncio.Transport of our own for plain TCP on Linux. What an event loop's transport does in Python
 //! calls for every read happens here in one: receive into the memory of the protocol, hand it on.
 
-const args = @import("cpython").args;
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
 const asyncio = @import("../eventloop/asyncio.zig");
@@ -12,6 +11,7 @@ const linux = @import("net").linux;
 const protocols = @import("../opening/protocol.zig");
 const socket = @import("net").socket;
 const watching = @import("watch.zig");
+const writing = @import("writing.zig");
 const Acceptor = @import("acceptor.zig").Acceptor;
 const Endpoint = @import("../opening/endpoint.zig").Endpoint;
 const Hub = hubs.Hub;
@@ -61,12 +61,18 @@ pub const TcpTransport = extern struct {
     is_in_context: bool,
     /// Bytes are wanted: neither paused nor closing.
     is_reading: bool,
+    /// A write failed: nothing is sent any more, and the end comes when what had arrived is read.
+    is_broken: bool,
     /// The protocol was told that too much waits to be sent.
     is_protocol_paused: bool,
     is_end_wanted: bool,
     is_closing: bool,
     /// The protocol will be told that the connection is lost, or was.
     is_lost: bool,
+
+    pub const write = writing.write;
+    pub const keep = writing.keep;
+    pub const failWriting = writing.failWriting;
 
     /// A transport with a new protocol, and no socket yet.
     fn create(class: *c.PyTypeObject, endpoint: *Endpoint) Error!*TcpTransport {
@@ -141,8 +147,9 @@ pub const TcpTransport = extern struct {
     }
 
     pub fn serve(self: *TcpTransport, readiness: Readiness) Error!void {
-        if (readiness.out) try self.flush();
+        // First: what the peer sent last may stand in front of an error, which a write would meet.
         if (self.is_reading and (readiness.in or readiness.broken)) try self.read(readiness.broken);
+        if (readiness.out) try writing.flush(self);
     }
 
     /// Reads what there is. As with asyncio's transports, what goes wrong in the protocol ends the connection, unless it is
@@ -158,13 +165,14 @@ pub const TcpTransport = extern struct {
         };
     }
 
-    /// A read that does not fill the memory took all there was, unless the socket is known to be broken.
+    /// A read that does not fill the memory took all there was, unless the socket is known to be broken: then there is an end
+    /// to be read to.
     fn readInto(self: *TcpTransport, protocol: *Protocol, to_the_end: bool) Error!void {
         var reads: usize = 0;
         while (self.is_reading) {
             const memory = (try protocols.room(protocol)).bytes();
             switch (linux.receive(self.handle, memory)) {
-                .not_ready => return,
+                .not_ready => return if (self.is_broken) self.end(c.none()),
                 .failed => |code| return self.fail(code),
                 .count => |count| {
                     if (count == 0) {
@@ -181,76 +189,9 @@ pub const TcpTransport = extern struct {
         }
     }
 
-    /// Sends what waits, as far as the socket takes it.
-    fn flush(self: *TcpTransport) Error!void {
-        if (self.is_lost or self.isInherited()) return;
-        if (self.output.flush(self.handle)) |code| return self.fail(code);
-        if (self.is_protocol_paused and self.output.size <= self.low) {
-            self.is_protocol_paused = false;
-            try self.tell(protocols.resumed, "protocol.resume_writing() failed");
-        }
-        if (self.output.size > 0 or self.is_lost) return;
-        if (self.is_closing) return self.end(c.none());
-        if (self.is_end_wanted) linux.endSending(self.handle);
-        try watching.update(self);
-    }
-
     /// In the child of a fork, of a connection of the parent's: two processes that send would send into each other's frames.
     pub fn isInherited(self: *const TcpTransport) bool {
         return self.fork_count != self.endpoint.loop_state.fork_count;
-    }
-
-    /// Sends `data`, or keeps what the socket does not take now.
-    pub fn write(self: *TcpTransport, data: *Object) Error!void {
-        if (self.output.size > 0) return self.keep(data);
-        try self.checkWritable();
-        if (self.is_closing or self.isInherited()) return;
-        var buffer: c.Py_buffer = undefined;
-        try o.checkStatus(c.PyObject_GetBuffer(data, &buffer, c.PyBUF_SIMPLE));
-        const bytes = args.slice(&buffer);
-        const size = bytes.len;
-        const piece: linux.Piece = .{ .base = bytes.ptr, .len = size };
-        const moved: linux.Moved = if (size == 0) .{ .count = 0 } else linux.send(self.handle, &.{piece});
-        c.PyBuffer_Release(&buffer);
-        const sent = switch (moved) {
-            .count => |count| count,
-            .not_ready => 0,
-            .failed => |code| return self.fail(code),
-        };
-        if (sent < size) try self.keepRest(data, sent);
-    }
-
-    /// Keeps `data` until the socket is ready: it was just found not to be, or other bytes wait for it.
-    pub fn keep(self: *TcpTransport, data: *Object) Error!void {
-        try self.checkWritable();
-        if (!self.is_closing) try self.keepRest(data, 0);
-    }
-
-    fn checkWritable(self: *const TcpTransport) Error!void {
-        if (self.is_end_wanted) return errors.raise("RuntimeError", "write() cannot be called after write_eof()");
-    }
-
-    fn keepRest(self: *TcpTransport, data: *Object, sent: usize) Error!void {
-        try self.output.append(data, sent);
-        try watching.update(self);
-        try self.pauseIfFull();
-    }
-
-    pub fn pauseIfFull(self: *TcpTransport) Error!void {
-        if (self.is_protocol_paused or self.output.size <= self.high) return;
-        self.is_protocol_paused = true;
-        try self.tell(protocols.paused, "protocol.pause_writing() failed");
-    }
-
-    /// Calls the protocol's flow control. What the user's code raises there does not end the connection.
-    fn tell(self: *TcpTransport, comptime callback: fn (*Protocol) Error!*Object, comptime message: [:0]const u8) Error!void {
-        const protocol = o.incref(self.protocol orelse return);
-        defer o.decref(protocol);
-        if (callback(protocol)) |result| return o.decref(result) else |_| {}
-        const exception = errors.fetch();
-        defer o.decref(exception);
-        if (errors.isFatal(exception)) return errors.restore(o.incref(exception));
-        try asyncio.report(self.state, self.endpoint.loop, message, exception);
     }
 
     pub fn setReading(self: *TcpTransport, is_reading: bool) Error!void {
@@ -258,6 +199,7 @@ pub const TcpTransport = extern struct {
         self.is_reading = is_reading;
         if (is_reading) try watching.rearm(self);
         try watching.update(self);
+        if (is_reading and self.is_broken) try self.schedule("_drain", .{});
     }
 
     /// Our side sends no more, once what waits is sent.
@@ -276,7 +218,7 @@ pub const TcpTransport = extern struct {
         try watching.update(self);
     }
 
-    fn fail(self: *TcpTransport, code: linux.E) Error!void {
+    pub fn fail(self: *TcpTransport, code: anytype) Error!void {
         const exception = errors.fromErrno(code);
         defer o.decref(exception);
         try self.end(exception);
@@ -288,9 +230,14 @@ pub const TcpTransport = extern struct {
         const self_reference = o.incref(self);
         defer o.decref(self_reference);
         self.leave();
-        const callback = try o.check(c.PyObject_GetAttrString(&self.ob, "_lost"));
+        try self.schedule("_lost", .{cause});
+    }
+
+    /// Has the event loop call a method in a turn of its own.
+    pub fn schedule(self: *TcpTransport, method: [*:0]const u8, arguments: anytype) Error!void {
+        const callback = try o.check(c.PyObject_GetAttrString(&self.ob, method));
         defer o.decref(callback);
-        try o.callMethodVoid(self.endpoint.loop, self.state.names.call_soon, .{ callback, cause });
+        try o.callMethodVoid(self.endpoint.loop, self.state.names.call_soon, .{callback} ++ arguments);
     }
 
     /// Nothing is read or sent any more.

@@ -40,7 +40,8 @@ pub fn settle(self: *TcpTransport) Error!void {
 /// Asks for what is wanted now: bytes to read, or room for bytes that wait.
 pub fn update(self: *TcpTransport) Error!void {
     const wanted: Readiness = .{ .in = self.is_reading, .out = self.output.size > 0 and !self.is_lost };
-    if (wanted == self.watched) return;
+    // The hub takes it in when it begins.
+    if (wanted == self.watched or (isByHub(self) and self.hub == null)) return;
     // The event loop's set of sockets is the parent's as well.
     if (self.isInherited()) return;
     if (isByHub(self)) try updateHub(self, wanted) else try updateLoop(self, wanted);
@@ -48,7 +49,7 @@ pub fn update(self: *TcpTransport) Error!void {
 }
 
 fn updateHub(self: *TcpTransport, wanted: Readiness) Error!void {
-    const hub = self.hub orelse return;
+    const hub = self.hub.?;
     try hub.want(self, @as(u32, if (wanted.in) linux.EPOLL.IN else 0) | @as(u32, if (wanted.out) linux.EPOLL.OUT else 0));
 }
 

@@ -9,6 +9,7 @@ const doc = @import("transport_doc.zig");
 const ending = @import("../connection/ending.zig");
 const frame_flags = @import("../frame/flags.zig");
 const ping = @import("../connection/ping.zig");
+const send = @import("../connection/send.zig");
 const WSTransport = @import("transport.zig").WSTransport;
 const Object = o.Object;
 const Error = o.Error;
@@ -101,6 +102,11 @@ fn getObject(comptime name: []const u8) fn (*WSTransport, ?*anyopaque) callconv(
     }.get;
 }
 
+fn getUnderlying(self: *WSTransport, _: ?*anyopaque) callconv(.c) ?*Object {
+    send.noteShared(self);
+    return o.load(&self.underlying_transport);
+}
+
 fn getFlag(comptime name: []const u8) fn (*WSTransport, ?*anyopaque) callconv(.c) ?*Object {
     return struct {
         fn get(self: *WSTransport, _: ?*anyopaque) callconv(.c) ?*Object {
@@ -188,7 +194,7 @@ pub const methods = [_]c.PyMethodDef{
 };
 
 pub const attributes = [_]c.PyGetSetDef{
-    .{ .name = "underlying_transport", .get = @ptrCast(&getObject("underlying_transport")), .doc = doc.underlying_transport },
+    .{ .name = "underlying_transport", .get = @ptrCast(&getUnderlying), .doc = doc.underlying_transport },
     .{ .name = "request", .get = @ptrCast(&getObject("request")), .doc = doc.request },
     .{ .name = "response", .get = @ptrCast(&getObject("response")), .doc = doc.response },
     .{ .name = "close_handshake", .get = @ptrCast(&getObject("close_handshake")), .doc = doc.close_handshake },

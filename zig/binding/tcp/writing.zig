@@ -1,0 +1,110 @@
+//! Sending on a TCP transport: what goes now and what waits, flow control, and what follows when a write fails.
+
+const args = @import("cpython").args;
+const asyncio = @import("../eventloop/asyncio.zig");
+const c = @import("cpython").capi;
+const o = @import("cpython").object;
+const errors = @import("cpython").errors;
+const linux = @import("net").linux;
+const protocols = @import("../opening/protocol.zig");
+const watching = @import("watch.zig");
+const Protocol = protocols.Protocol;
+const TcpTransport = @import("tcp.zig").TcpTransport;
+const Object = o.Object;
+const Error = o.Error;
+
+const resuming_failed = "protocol.resume_writing() failed";
+
+/// Sends what waits, as far as the socket takes it.
+pub fn flush(self: *TcpTransport) Error!void {
+    if (self.is_lost or self.isInherited()) return;
+    if (self.output.flush(self.handle)) |code| return failWriting(self, code);
+    if (self.is_protocol_paused and self.output.size <= self.low) {
+        self.is_protocol_paused = false;
+        try tell(self, protocols.resumed, resuming_failed);
+    }
+    if (self.output.size > 0 or self.is_lost) return;
+    if (self.is_closing) return self.end(c.none());
+    if (self.is_end_wanted) linux.endSending(self.handle);
+    try watching.update(self);
+}
+
+/// Sends `data`, or keeps what the socket does not take now.
+pub fn write(self: *TcpTransport, data: *Object) Error!void {
+    if (self.output.size > 0) return keep(self, data);
+    try checkWritable(self);
+    if (self.is_closing or self.is_broken or self.isInherited()) return;
+    var buffer: c.Py_buffer = undefined;
+    try o.checkStatus(c.PyObject_GetBuffer(data, &buffer, c.PyBUF_SIMPLE));
+    const bytes = args.slice(&buffer);
+    const size = bytes.len;
+    const piece: linux.Piece = .{ .base = bytes.ptr, .len = size };
+    const moved: linux.Moved = if (size == 0) .{ .count = 0 } else linux.send(self.handle, &.{piece});
+    c.PyBuffer_Release(&buffer);
+    const sent = switch (moved) {
+        .count => |count| count,
+        .not_ready => 0,
+        .failed => |code| return failWriting(self, code),
+    };
+    if (sent < size) try keepRest(self, data, sent);
+}
+
+/// Keeps `data` until the socket is ready: it was just found not to be, or other bytes wait for it.
+pub fn keep(self: *TcpTransport, data: *Object) Error!void {
+    try checkWritable(self);
+    if (!self.is_closing and !self.is_broken) try keepRest(self, data, 0);
+}
+
+fn checkWritable(self: *const TcpTransport) Error!void {
+    if (self.is_end_wanted) return errors.raise("RuntimeError", "write() cannot be called after write_eof()");
+}
+
+fn keepRest(self: *TcpTransport, data: *Object, sent: usize) Error!void {
+    try self.output.append(data, sent);
+    if (self.protocol) |protocol| protocols.queued(protocol);
+    try watching.update(self);
+    try pauseIfFull(self);
+}
+
+pub fn pauseIfFull(self: *TcpTransport) Error!void {
+    if (self.is_protocol_paused or self.output.size <= self.high) return;
+    self.is_protocol_paused = true;
+    try tell(self, protocols.paused, "protocol.pause_writing() failed");
+}
+
+/// Calls the protocol's flow control. What the user's code raises there does not end the connection.
+fn tell(self: *TcpTransport, comptime callback: fn (*Protocol) Error!*Object, comptime message: [:0]const u8) Error!void {
+    const protocol = o.incref(self.protocol orelse return);
+    defer o.decref(protocol);
+    if (callback(protocol)) |result| return o.decref(result) else |_| {}
+    const exception = errors.fetch();
+    defer o.decref(exception);
+    if (errors.isFatal(exception)) return errors.restore(o.incref(exception));
+    try asyncio.report(self.state, self.endpoint.loop, message, exception);
+}
+
+/// Nothing can be sent any more. What had arrived is delivered before the end is told: a CLOSE that says why may be among
+/// it. Not here, where the user may be sending.
+pub fn failWriting(self: *TcpTransport, code: anytype) Error!void {
+    if (self.is_lost or self.is_broken) return;
+    if (self.is_closing) return self.fail(code);
+    self.is_broken = true;
+    const exception = errors.fromErrno(code);
+    defer o.decref(exception);
+    if (self.protocol) |protocol| protocols.broken(protocol, exception);
+    const had_output = self.output.size > 0;
+    self.output.clear();
+    if (had_output) try watching.update(self);
+    try self.schedule("_drain", .{});
+}
+
+/// The turn behind a write that failed.
+pub fn drain(self: *TcpTransport) Error!void {
+    if (self.is_lost or self.isInherited()) return;
+    // Who reads no more because too much waits to be sent reads on. For others the end comes when they do.
+    if (self.is_protocol_paused and !self.is_reading) {
+        self.is_protocol_paused = false;
+        try tell(self, protocols.resumed, resuming_failed);
+    }
+    if (self.is_reading) try self.handleReady(.{ .in = true, .broken = true });
+}
