@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from support import stacks
 
-from picows import WSListener, ws_connect, ws_create_server
+from picows import WSListener, WSMsgType, WSTransport, ws_connect, ws_create_server
 from picows.server import TcpServer
 from picows.testing import wire
 from picows.testing.peers import SECONDS_MAX, Peer, open_raw, open_upgraded
@@ -22,16 +22,16 @@ from picows.testing.recorder import Recorder
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the server is Linux's")
 
 
-async def listening(**options: Any) -> tuple[TcpServer, int]:
+async def listening(factory: Any = lambda _: Recorder(), **options: Any) -> tuple[TcpServer, int]:
     given = {"ssl": stacks.server_tls()} | options
-    server: Any = await ws_create_server(lambda _: Recorder(), "127.0.0.1", 0, **given)
+    server: Any = await ws_create_server(factory, "127.0.0.1", 0, **given)
     assert isinstance(server, TcpServer)
     return server, server.sockets[0].getsockname()[1]
 
 
 async def connected(port: int, factory: Any = WSListener) -> Any:
     url = f"wss://localhost:{port}/"
-    return (await ws_connect(factory, url, ssl_context=stacks.client_tls()))[0]
+    return await ws_connect(factory, url, ssl_context=stacks.client_tls())
 
 
 async def ended(server: TcpServer, how: str = "abort_clients") -> None:
@@ -61,7 +61,7 @@ def test_who_never_does_a_tls_handshake_is_bounded(
         for peer in peers[:15]:
             assert await read_to_end(peer) == b""
         assert not any(peer.reader.at_eof() for peer in peers[15:])
-        transport = await connected(port)  # is served, and makes the oldest go
+        transport, _ = await connected(port)  # is served, and makes the oldest go
         transport.disconnect()
         for peer in peers[15:]:
             assert await read_to_end(peer) == b""
@@ -161,7 +161,7 @@ def test_life(loop: str) -> None:
             await connected(port)
         await server.start_serving()
         assert server.is_serving()
-        transport = await connected(port)
+        transport, _ = await connected(port)
         assert transport.is_secure
         server.close()
         assert not server.is_serving()
@@ -183,7 +183,7 @@ def test_life(loop: str) -> None:
 def test_ending_all_clients(loop: str, how: str) -> None:
     async def main() -> None:
         server, port = await listening()
-        transports = [await connected(port) for _ in range(3)]
+        transports = [(await connected(port))[0] for _ in range(3)]
         in_handshake = await open_raw(port)
         await ended(server, how)
         for transport in transports:
@@ -201,7 +201,7 @@ def test_a_cancelled_serve_forever_ends(loop: str) -> None:
     async def main() -> None:
         server, port = await listening()
         forever = asyncio.create_task(server.serve_forever())
-        transport = await connected(port)
+        transport, _ = await connected(port)
         in_handshake = await open_raw(port)
         forever.cancel()
         async with asyncio.timeout(SECONDS_MAX):
@@ -214,6 +214,59 @@ def test_a_cancelled_serve_forever_ends(loop: str) -> None:
     stacks.run(loop, main())
 
 
+class Flood(Recorder):
+    """Has more to say than a client takes that does not read."""
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        super().on_ws_connected(transport)
+        transport.send(WSMsgType.BINARY, bytes(FLOOD_SIZE))
+
+    def pause_writing(self) -> None:
+        pass
+
+
+FLOOD_SIZE = 8 << 20
+
+
+@pytest.mark.parametrize("loop", stacks.LOOPS)
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_client_that_does_not_read_does_not_keep_serve_forever(loop: str, count: int) -> None:
+    """It has three seconds; a second cancellation does not wait."""
+
+    async def main() -> None:
+        listener = Flood()
+        server, port = await listening(lambda _: listener)
+        forever = asyncio.create_task(server.serve_forever())
+        peer = await open_upgraded(port, ssl_context=stacks.client_tls())
+        peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        for _ in range(count):
+            forever.cancel()
+            await asyncio.sleep(0)
+        async with asyncio.timeout(SECONDS_MAX):
+            with pytest.raises(asyncio.CancelledError):
+                await forever
+            await listener.until_disconnected()
+        peer.writer.transport.abort()
+
+    stacks.run(loop, main())
+
+
+@pytest.mark.parametrize("loop", stacks.LOOPS)
+def test_a_client_that_reads_gets_all_when_serve_forever_is_cancelled(loop: str) -> None:
+    async def main() -> None:
+        server, port = await listening(lambda _: Flood())
+        forever = asyncio.create_task(server.serve_forever())
+        transport, listener = await connected(port, Recorder)
+        forever.cancel()
+        frames = await listener.until_frames(1)
+        assert [frame.payload for frame in frames] == [bytes(FLOOD_SIZE)]
+        with pytest.raises(asyncio.CancelledError):
+            await forever
+        await transport.wait_disconnected()
+
+    stacks.run(loop, main())
+
+
 @pytest.mark.parametrize("loop", stacks.LOOPS)
 def test_an_event_loop_that_ends_takes_tls_handshakes_with_it(loop: str) -> None:
     sock = socket.socket()
@@ -221,7 +274,7 @@ def test_an_event_loop_that_ends_takes_tls_handshakes_with_it(loop: str) -> None
     async def main() -> None:
         server, port = await listening()
         sock.connect(("127.0.0.1", port))
-        transport = await connected(port)  # so that the other was accepted
+        transport, _ = await connected(port)  # so that the other was accepted
         transport.disconnect()
         await transport.wait_disconnected()
         server.close()
