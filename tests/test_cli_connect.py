@@ -136,7 +136,7 @@ async def test_no_connection_and_wrong_arguments() -> None:
     wrong = [
         (["ws://127.0.0.1:1/"], 1, "no connection: "),
         (["http://127.0.0.1/"], 2, "usage: "),
-        (["ws://127.0.0.1:1/", "--proxy", "ftp://x:1"], 2, "http, https, socks4 or socks5"),
+        (["ws://127.0.0.1:1/", "--proxy", "ftp://x:1"], 2, "socks5 or socks5h"),
         (["ws://127.0.0.1:1/", "-H", "A: b\x01"], 2, ""),
     ]
     results = await asyncio.gather(*(connect(*arguments) for arguments, _, _ in wrong))
