@@ -114,15 +114,16 @@ class TcpServer(asyncio.AbstractServer):
 
     def close_clients(self) -> None:
         """Close the transports of all connections."""
-        for acceptor in self._acceptors:
-            for transport in acceptor.transports():
-                transport.close()
+        self._disconnect_clients(graceful=True)
 
     def abort_clients(self) -> None:
         """Close the transports of all connections; what waits to be sent is dropped."""
+        self._disconnect_clients(graceful=False)
+
+    def _disconnect_clients(self, graceful: bool) -> None:
         for acceptor in self._acceptors:
             for transport in acceptor.transports():
-                transport.abort()
+                transport.disconnect(graceful)
 
     async def wait_closed(self) -> None:
         """Wait until the server is closed and all its connections have ended."""

@@ -80,7 +80,7 @@ class TlsAcceptor:
                 raise
 
     def transports(self) -> list[Connection]:
-        """What to close or abort: the connections that are not lost."""
+        """What to disconnect: the connections that are not lost."""
         return list(self._connections)
 
     def notify_when_idle(self, callback: Callable[[], object]) -> None:
@@ -141,16 +141,10 @@ class Connection:
         """The protocol's last word."""
         self._acceptor.discard(self)
 
-    def close(self) -> None:
-        """Close the transport. A connection in its TLS handshake has nothing to say: it ends."""
-        self._end(lambda transport: transport.close())
-
-    def abort(self) -> None:
-        self._end(lambda transport: transport.abort())
-
-    def _end(self, how: Callable[[Any], None]) -> None:
+    def disconnect(self, graceful: bool) -> None:
+        """Disconnect the transport. A connection in its TLS handshake has nothing to say."""
         transport = self._protocol.transport
         if transport is None:
             self.give_up()
         else:
-            how(transport.underlying_transport)
+            transport.disconnect(graceful)

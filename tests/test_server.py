@@ -17,6 +17,7 @@ import pytest
 from support import scripts, stacks
 
 from picows import (
+    WSDisconnectCause,
     WSListener,
     WSMsgType,
     WSTransport,
@@ -262,13 +263,23 @@ async def test_closing_ends_serve_forever_and_no_connection() -> None:
 
 @pytest.mark.parametrize("how", ["close_clients", "abort_clients"])
 async def test_ending_all_clients(how: str) -> None:
-    server, port = await listening()
+    """The information about the end said that the peer had ended the connection."""
+    listeners: list[Recorder] = []
+
+    def factory(request: WSUpgradeRequest) -> Recorder:
+        listeners.append(Recorder())
+        return listeners[-1]
+
+    server, port = await listening(factory)
     transports = [(await ws_connect(WSListener, f"ws://127.0.0.1:{port}/"))[0] for _ in range(3)]
     server.close()
     getattr(server, how)()
     await server.wait_closed()
     for transport in transports:
         await transport.wait_disconnected()
+    for listener in listeners:
+        info = listener.transport.disconnect_info
+        assert info is not None and info.cause is WSDisconnectCause.OWN_DISCONNECT
 
 
 async def test_no_room_for_another_connection() -> None:

@@ -13,7 +13,14 @@ from typing import Any
 import pytest
 from support import stacks
 
-from picows import WSListener, WSMsgType, WSTransport, ws_connect, ws_create_server
+from picows import (
+    WSDisconnectCause,
+    WSListener,
+    WSMsgType,
+    WSTransport,
+    ws_connect,
+    ws_create_server,
+)
 from picows.server import TcpServer
 from picows.testing import wire
 from picows.testing.peers import SECONDS_MAX, Peer, open_raw, open_upgraded
@@ -182,12 +189,21 @@ def test_life(loop: str) -> None:
 @pytest.mark.parametrize("how", ["close_clients", "abort_clients"])
 def test_ending_all_clients(loop: str, how: str) -> None:
     async def main() -> None:
-        server, port = await listening()
+        listeners: list[Recorder] = []
+
+        def factory(request: Any) -> Recorder:
+            listeners.append(Recorder())
+            return listeners[-1]
+
+        server, port = await listening(factory)
         transports = [(await connected(port))[0] for _ in range(3)]
         in_handshake = await open_raw(port)
         await ended(server, how)
         for transport in transports:
             await transport.wait_disconnected()
+        for listener in listeners:
+            info = listener.transport.disconnect_info
+            assert info is not None and info.cause is WSDisconnectCause.OWN_DISCONNECT
         assert await read_to_end(in_handshake) == b""
         await in_handshake.close()
 

@@ -63,14 +63,16 @@ pub const Acceptor = extern struct {
         }
     }
 
-    /// The transports of the connections that are not lost.
+    /// The WSTransports of the connections that are not lost.
     fn transports(self: *Acceptor) Error!*Object {
         const list = try o.check(c.PyList_New(0));
         errdefer o.decref(list);
         const hub = self.endpoint.loop_state.hub orelse return list;
         var next = hub.first;
         while (next) |transport| : (next = transport.hub_next) {
-            if (transport.acceptor == self) try o.checkStatus(c.PyList_Append(list, &transport.ob));
+            if (transport.acceptor != self) continue;
+            const protocol = transport.protocol orelse continue;
+            try o.checkStatus(c.PyList_Append(list, &(protocol.transport orelse continue).ob));
         }
         return list;
     }
@@ -136,7 +138,7 @@ fn dealloc(self: *Acceptor) callconv(.c) void {
 
 const methods = [_]c.PyMethodDef{
     o.method("accept", acceptMethod, c.METH_NOARGS, "accept($self, /)\n--\n\nThe event loop's reader: accepts what waits. Raises OSError if that is not possible now."),
-    o.method("transports", transportsMethod, c.METH_NOARGS, "transports($self, /)\n--\n\nThe transports of the connections that are not lost."),
+    o.method("transports", transportsMethod, c.METH_NOARGS, "transports($self, /)\n--\n\nThe WSTransports of the connections that are not lost."),
     o.method("notify_when_idle", notifyWhenIdle, c.METH_O, "notify_when_idle($self, callback, /)\n--\n\nHave a function called whenever the last connection is lost."),
     .{},
 };
