@@ -230,6 +230,7 @@ if sys.platform == "linux":
     @final
     class Hub:
         def ready(self) -> None: ...
+        def after_fork(self) -> None: ...
 
     @final
     class TcpTransport:

@@ -36,7 +36,7 @@ pub const WSFrame = extern struct {
 
     /// A frame object for what the parser found; the loop's spare one if there is one.
     pub fn obtain(loop: *LoopState, parsed: core.Frame, tail_size: usize, last_in_buffer: bool) Error!*WSFrame {
-        const self = loop.takeSpareFrame() orelse try create(loop.state);
+        const self: *WSFrame = if (loop.takeSpareFrame()) |spare| @ptrCast(@alignCast(spare)) else try create(loop.state);
         self.payload_ptr = parsed.payload.ptr;
         self.payload_size = @intCast(parsed.payload.len);
         self.tail_size = @intCast(tail_size);
@@ -73,7 +73,7 @@ pub const WSFrame = extern struct {
     pub fn settle(self: *WSFrame, loop: *LoopState, chunk: *Chunk) void {
         if (o.isUnique(&self.ob)) {
             if (loop.spare_frame == null) {
-                loop.spare_frame = self;
+                loop.spare_frame = &self.ob;
                 return;
             }
         } else {

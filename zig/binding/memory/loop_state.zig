@@ -9,13 +9,10 @@ const core = @import("core");
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
 const errors = @import("cpython").errors;
-const socket = @import("net").socket;
-const Hub = @import("../tcp/hub.zig").Hub;
 const State = @import("../state/state.zig").State;
 const chunks = @import("chunk.zig");
 const Chunk = chunks.Chunk;
 const Room = chunks.Room;
-const WSFrame = @import("../frame/frame.zig").WSFrame;
 const Object = o.Object;
 const Error = o.Error;
 
@@ -34,7 +31,8 @@ pub const LoopState = extern struct {
     view: ?*Object,
     /// Frames of the chunk are being delivered: a read that happens meanwhile needs another one.
     lent: bool,
-    spare_frame: ?*WSFrame,
+    /// A WSFrame that nobody else holds.
+    spare_frame: ?*Object,
     /// The thread that made the spare frame.
     spare_thread: c_ulong,
     keys: *core.KeyStream,
@@ -42,8 +40,8 @@ pub const LoopState = extern struct {
     output: ?*Chunk,
     /// For the next frame that is too large for the shared chunk.
     spare_large: ?*Chunk,
-    /// Watches the connections of our own TCP transport; it belongs to the event loop.
-    hub: ?*Hub,
+    /// The Hub, which watches the connections of our own TCP transport. Borrowed: it belongs to the event loop.
+    hub: ?*Object,
     /// How many forks lie between this process and the one that made this, so that connections of a parent are known.
     fork_count: u32,
     /// The event loop closes the sockets of its transports with itself, and tells nobody.
@@ -105,7 +103,7 @@ pub const LoopState = extern struct {
 
     /// The spare frame, if there is one, for the caller. Without a GIL only the thread that made an object can tell whether
     /// it is unique, so a loop that goes on in another thread begins with a new frame.
-    pub fn takeSpareFrame(self: *LoopState) ?*WSFrame {
+    pub fn takeSpareFrame(self: *LoopState) ?*Object {
         if (c.is_free_threaded) {
             const thread = c.PyThread_get_thread_ident();
             if (thread != self.spare_thread) o.clear(&self.spare_frame);
@@ -198,7 +196,7 @@ fn afterFork(self: *LoopState, seed: *Object) callconv(.c) ?*Object {
     const seed_bytes = readSeed(seed) catch return null;
     self.keys.* = .init(seed_bytes);
     self.fork_count +%= 1;
-    if (socket.has_own_transport) if (self.hub) |hub| hub.afterFork();
+    if (self.hub) |hub| o.callMethodVoid(hub, self.state.names.after_fork, .{}) catch return null;
     return o.none();
 }
 

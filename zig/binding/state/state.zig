@@ -15,6 +15,7 @@ pub const Names = struct {
     abort: *Object,
     add_reader: *Object,
     add_writer: *Object,
+    after_fork: *Object,
     call_exception_handler: *Object,
     call_later: *Object,
     call_soon: *Object,

@@ -67,7 +67,7 @@ pub const Acceptor = extern struct {
     fn transports(self: *Acceptor) Error!*Object {
         const list = try o.check(c.PyList_New(0));
         errdefer o.decref(list);
-        const hub = self.endpoint.loop_state.hub orelse return list;
+        const hub = Hub.existing(self.endpoint.loop_state) orelse return list;
         var next = hub.first;
         while (next) |transport| : (next = transport.hub_next) {
             if (transport.acceptor != self) continue;

@@ -27,7 +27,7 @@ pub const Hub = extern struct {
 
     /// The hub of an event loop (borrowed), made when first asked for.
     pub fn of(loop_state: *LoopState, loop: *Object) Error!*Hub {
-        if (loop_state.hub) |hub| return hub;
+        if (existing(loop_state)) |hub| return hub;
         const state = loop_state.state;
         const self = try o.allocate(Hub, state.types.Hub);
         self.epoll = -1;
@@ -42,8 +42,13 @@ pub const Hub = extern struct {
         const callback = try o.check(c.PyObject_GetAttrString(&self.ob, "ready"));
         defer o.decref(callback);
         try o.callMethodVoid(loop, state.names.add_reader, .{ number, callback });
-        loop_state.hub = self;
+        loop_state.hub = &self.ob;
         return self;
+    }
+
+    /// The hub of an event loop (borrowed) that has one.
+    pub fn existing(loop_state: *LoopState) ?*Hub {
+        return @ptrCast(@alignCast(loop_state.hub));
     }
 
     /// Takes a connection in, with a reference to it. It is watched once something is wanted of it.
@@ -78,12 +83,6 @@ pub const Hub = extern struct {
         transport.hub = null;
         self.count -= 1;
         o.decref(transport);
-    }
-
-    /// In the child of a fork: the set is the parent's as well, so nothing may be taken out of it.
-    pub fn afterFork(self: *Hub) void {
-        linux.close(self.epoll);
-        self.epoll = -1;
     }
 
     fn serve(self: *Hub) Error!void {
@@ -153,15 +152,23 @@ fn clear(self: *Hub) callconv(.c) c_int {
 
 fn dealloc(self: *Hub) callconv(.c) void {
     c.PyObject_GC_UnTrack(self);
-    if (self.loop_state.hub == self) self.loop_state.hub = null;
+    if (Hub.existing(self.loop_state) == self) self.loop_state.hub = null;
     _ = clear(self);
     if (self.epoll != -1) linux.close(self.epoll);
     o.decref(self.loop_state);
     o.free(&self.ob);
 }
 
+/// In the child of a fork: the set is the parent's as well, so nothing may be taken out of it.
+fn afterFork(self: *Hub, _: ?*Object) callconv(.c) ?*Object {
+    linux.close(self.epoll);
+    self.epoll = -1;
+    return o.none();
+}
+
 const methods = [_]c.PyMethodDef{
     o.method("ready", ready, c.METH_NOARGS, "ready($self, /)\n--\n\nThe event loop's reader: serves the connections that are ready."),
+    o.method("after_fork", afterFork, c.METH_NOARGS, "after_fork($self, /)\n--\n\nIn the child of a fork: let go of the set, which is the parent's too."),
     .{},
 };
 
