@@ -24,12 +24,14 @@ FOUND = CACHE / "found"
 CRASH = CACHE / "f/crash"
 # The fuzzer names the folder of a target's inputs by the Wyhash of its test's full name.
 FOLDERS = {
-    "52874fbe6c4eb3da": "handshake",
-    "580b6412d8eb7e69": "utf8",
-    "73bb52d72dc17152": "parser",
-    "99c465b148b1b67f": "header",
-    "a99cffa8a44689b6": "close",
-    "bd21d5824d6b8547": "http",
+    "02be7bc6ec3632cb": "http",
+    "06bc55b976771266": "close",
+    "092b305acb66913c": "header",
+    "29cbe664ab42445a": "utf8",
+    "624fede0f8f63fa2": "deflate",
+    "92fe8116b54f1935": "parser",
+    "b8f552bc704ab5b5": "handshake",
+    "d0142c02b4b543d3": "inflate",
 }
 # With every check of bounds and arithmetic, and ten times as fast as a debug build.
 BUILD = [sys.executable, "-m", "ziglang", "build", "test", "-Doptimize=safe"]

@@ -11,6 +11,7 @@ MAPPED = (
     "zig/core",
     "zig/core/text",
     "zig/core/frame",
+    "zig/core/deflate",
     "zig/core/message",
     "zig/core/http",
     "zig/core/opening",

@@ -64,3 +64,10 @@ pub const answer = @import("http/answer.zig");
 
 /// The opening handshake: keys, checks of requests and responses, what may go on the wire.
 pub const handshake = @import("opening/handshake.zig");
+
+// Compression.
+/// Inflate for streams that may stop anywhere: `Inflate`, `Tables`, `Status`, `Fault`.
+pub const inflate = @import("deflate/inflate.zig");
+
+/// Deflate for messages: `Deflate`, `Settings`, `Block`, `Flush`.
+pub const deflate = @import("deflate/deflate.zig");
