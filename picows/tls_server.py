@@ -99,37 +99,53 @@ class TlsAcceptor:
 class Connection:
     """A connection from accept on; in its TLS handshake until the protocol has a transport."""
 
-    __slots__ = ("_acceptor", "_address", "_is_given_up", "_protocol", "_sock", "_task")
+    __slots__ = (
+        "_acceptor",
+        "_address",
+        "_is_given_up",
+        "_is_started",
+        "_protocol",
+        "_sock",
+        "_task",
+    )
 
     def __init__(self, acceptor: TlsAcceptor, sock: socket.socket, address: Any) -> None:
         self._acceptor = acceptor
         self._sock = sock
         self._address = address
+        self._is_started = False
         self._is_given_up = False
         self._protocol = acceptor.endpoint()
         self._protocol.watch(self)
         acceptor.add(self)
         self._task: asyncio.Task[None] | None = acceptor.loop.create_task(self._shake_hands())
+        self._task.add_done_callback(self._settle)
 
     async def _shake_hands(self) -> None:
-        acceptor = self._acceptor
-        try:
-            if not self._is_given_up:
-                await acceptor.loop.connect_accepted_socket(
-                    lambda: self._protocol, self._sock, **acceptor.tls
-                )
-        except Exception as error:
+        if not self._is_given_up:
+            self._is_started = True
+            await self._acceptor.loop.connect_accepted_socket(
+                lambda: self._protocol, self._sock, **self._acceptor.tls
+            )
+
+    def _settle(self, task: asyncio.Task[None]) -> None:
+        """The TLS handshake is over, well or not."""
+        self._task = None
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            self._tell(error)
+        if isinstance(error, Exception) or not self._is_started:
             self._sock.close()  # for the case that the event loop did not come to take it
-            if not isinstance(error, OSError):
-                message = "the TLS context raised an exception"
-                acceptor.loop.call_exception_handler({"message": message, "exception": error})
-            elif not self._is_given_up:
-                acceptor.logger.info("no TLS with %s: %r", self._address, error)
-        finally:
-            self._task = None
-            if self._protocol.transport is None:
-                self.give_up()
-                self._protocol.connection_lost(None)
+        if self._protocol.transport is None:
+            self.give_up()
+            self._protocol.connection_lost(None)
+
+    def _tell(self, error: Exception) -> None:
+        if not isinstance(error, OSError):
+            message = "the TLS context raised an exception"
+            self._acceptor.loop.call_exception_handler({"message": message, "exception": error})
+        elif not self._is_given_up:
+            self._acceptor.logger.info("no TLS with %s: %r", self._address, error)
 
     def give_up(self) -> None:
         """End the TLS handshake: the event loop reads an end of file."""

@@ -1,8 +1,9 @@
-"""A TLS server is ours from accept on: its bounds, its end, and what strangers make it log."""
+"""A TLS server is ours from accept on: its bounds, and what strangers make it log."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 import ssl
@@ -12,40 +13,16 @@ from typing import Any
 
 import pytest
 from support import stacks
+from support.tls_servers import connected, ended, listening, read_to_end
 
 from picows import (
-    WSDisconnectCause,
-    WSListener,
-    WSMsgType,
-    WSTransport,
-    ws_connect,
     ws_create_server,
 )
-from picows.server import TcpServer
 from picows.testing import wire
-from picows.testing.peers import SECONDS_MAX, Peer, open_raw, open_upgraded
+from picows.testing.peers import SECONDS_MAX, open_raw, open_upgraded
 from picows.testing.recorder import Recorder
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the server is Linux's")
-
-
-async def listening(factory: Any = lambda _: Recorder(), **options: Any) -> tuple[TcpServer, int]:
-    given = {"ssl": stacks.server_tls()} | options
-    server: Any = await ws_create_server(factory, "127.0.0.1", 0, **given)
-    assert isinstance(server, TcpServer)
-    return server, server.sockets[0].getsockname()[1]
-
-
-async def connected(port: int, factory: Any = WSListener) -> Any:
-    url = f"wss://localhost:{port}/"
-    return await ws_connect(factory, url, ssl_context=stacks.client_tls())
-
-
-async def ended(server: TcpServer, how: str = "abort_clients") -> None:
-    server.close()
-    getattr(server, how)()
-    async with asyncio.timeout(SECONDS_MAX):
-        await server.wait_closed()
 
 
 # Bounds
@@ -84,11 +61,27 @@ def test_who_never_does_a_tls_handshake_is_bounded(
     ]
 
 
-async def read_to_end(peer: Peer) -> bytes:
-    try:
-        return await peer.read_to_end()
-    except ConnectionResetError:  # for what was not read
-        return b""
+@pytest.mark.parametrize("loop", stacks.LOOPS)
+def test_many_at_once_are_bounded_too(loop: str) -> None:
+    """Those that are accepted in one turn of the event loop and have to go before it sees them."""
+
+    async def main() -> None:
+        server, port = await listening(max_pending_handshakes=5)
+        socks = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
+        for sock in socks[:15]:
+            sock.setblocking(False)
+            with contextlib.suppress(ConnectionResetError):
+                async with asyncio.timeout(SECONDS_MAX):
+                    assert await asyncio.get_running_loop().sock_recv(sock, 1) == b""
+        for sock in socks[15:]:
+            sock.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                sock.recv(1)
+        await ended(server)
+        for sock in socks:
+            sock.close()
+
+    stacks.run(loop, main())
 
 
 @pytest.mark.parametrize("loop", stacks.LOOPS)
@@ -153,152 +146,6 @@ def test_a_server_that_stays_the_event_loops_is_bounded_in_time(loop: str, tmp_p
         server.close()
 
     stacks.run(loop, main())
-
-
-# The end
-
-
-@pytest.mark.parametrize("loop", stacks.LOOPS)
-def test_life(loop: str) -> None:
-    async def main() -> None:
-        server, port = await listening(start_serving=False)
-        assert server.get_loop() is asyncio.get_running_loop()
-        assert not server.is_serving()
-        with pytest.raises(ConnectionRefusedError):
-            await connected(port)
-        await server.start_serving()
-        assert server.is_serving()
-        transport, _ = await connected(port)
-        assert transport.is_secure
-        server.close()
-        assert not server.is_serving()
-        assert server.sockets == ()
-        with pytest.raises(ConnectionRefusedError):
-            await connected(port)
-        waiter = asyncio.create_task(server.wait_closed())
-        assert len(await transport.measure_roundtrip_time(1)) == 1  # its connections go on
-        assert not waiter.done()
-        transport.disconnect()
-        async with asyncio.timeout(SECONDS_MAX):
-            await waiter
-
-    stacks.run(loop, main())
-
-
-@pytest.mark.parametrize("loop", stacks.LOOPS)
-@pytest.mark.parametrize("how", ["close_clients", "abort_clients"])
-def test_ending_all_clients(loop: str, how: str) -> None:
-    async def main() -> None:
-        listeners: list[Recorder] = []
-
-        def factory(request: Any) -> Recorder:
-            listeners.append(Recorder())
-            return listeners[-1]
-
-        server, port = await listening(factory)
-        transports = [(await connected(port))[0] for _ in range(3)]
-        in_handshake = await open_raw(port)
-        await ended(server, how)
-        for transport in transports:
-            await transport.wait_disconnected()
-        for listener in listeners:
-            info = listener.transport.disconnect_info
-            assert info is not None and info.cause is WSDisconnectCause.OWN_DISCONNECT
-        assert await read_to_end(in_handshake) == b""
-        await in_handshake.close()
-
-    stacks.run(loop, main())
-
-
-@pytest.mark.parametrize("loop", stacks.LOOPS)
-def test_a_cancelled_serve_forever_ends(loop: str) -> None:
-    """It hung while there were TLS clients."""
-
-    async def main() -> None:
-        server, port = await listening()
-        forever = asyncio.create_task(server.serve_forever())
-        transport, _ = await connected(port)
-        in_handshake = await open_raw(port)
-        forever.cancel()
-        async with asyncio.timeout(SECONDS_MAX):
-            with pytest.raises(asyncio.CancelledError):
-                await forever
-            await transport.wait_disconnected()
-        assert await read_to_end(in_handshake) == b""
-        await in_handshake.close()
-
-    stacks.run(loop, main())
-
-
-class Flood(Recorder):
-    """Has more to say than a client takes that does not read."""
-
-    def on_ws_connected(self, transport: WSTransport) -> None:
-        super().on_ws_connected(transport)
-        transport.send(WSMsgType.BINARY, bytes(FLOOD_SIZE))
-
-    def pause_writing(self) -> None:
-        pass
-
-
-FLOOD_SIZE = 8 << 20
-
-
-@pytest.mark.parametrize("loop", stacks.LOOPS)
-@pytest.mark.parametrize("count", [1, 2])
-def test_a_client_that_does_not_read_does_not_keep_serve_forever(loop: str, count: int) -> None:
-    """It has three seconds; a second cancellation does not wait."""
-
-    async def main() -> None:
-        listener = Flood()
-        server, port = await listening(lambda _: listener)
-        forever = asyncio.create_task(server.serve_forever())
-        peer = await open_upgraded(port, ssl_context=stacks.client_tls())
-        peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
-        for _ in range(count):
-            forever.cancel()
-            await asyncio.sleep(0)
-        async with asyncio.timeout(SECONDS_MAX):
-            with pytest.raises(asyncio.CancelledError):
-                await forever
-            await listener.until_disconnected()
-        peer.writer.transport.abort()
-
-    stacks.run(loop, main())
-
-
-@pytest.mark.parametrize("loop", stacks.LOOPS)
-def test_a_client_that_reads_gets_all_when_serve_forever_is_cancelled(loop: str) -> None:
-    async def main() -> None:
-        server, port = await listening(lambda _: Flood())
-        forever = asyncio.create_task(server.serve_forever())
-        transport, listener = await connected(port, Recorder)
-        forever.cancel()
-        frames = await listener.until_frames(1)
-        assert [frame.payload for frame in frames] == [bytes(FLOOD_SIZE)]
-        with pytest.raises(asyncio.CancelledError):
-            await forever
-        await transport.wait_disconnected()
-
-    stacks.run(loop, main())
-
-
-@pytest.mark.parametrize("loop", stacks.LOOPS)
-def test_an_event_loop_that_ends_takes_tls_handshakes_with_it(loop: str) -> None:
-    sock = socket.socket()
-
-    async def main() -> None:
-        server, port = await listening()
-        sock.connect(("127.0.0.1", port))
-        transport, _ = await connected(port)  # so that the other was accepted
-        transport.disconnect()
-        await transport.wait_disconnected()
-        server.close()
-
-    with sock:
-        stacks.run(loop, main())
-        sock.settimeout(SECONDS_MAX)
-        assert sock.recv(1) == b""
 
 
 # Strangers

@@ -1,0 +1,39 @@
+"""A TLS server of ours, its clients, and strangers that never get as far."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from picows import WSListener, ws_connect, ws_create_server
+from picows.server import TcpServer
+from picows.testing.peers import SECONDS_MAX, Peer
+from picows.testing.recorder import Recorder
+
+from . import stacks
+
+
+async def listening(factory: Any = lambda _: Recorder(), **options: Any) -> tuple[TcpServer, int]:
+    given = {"ssl": stacks.server_tls()} | options
+    server: Any = await ws_create_server(factory, "127.0.0.1", 0, **given)
+    assert isinstance(server, TcpServer)
+    return server, server.sockets[0].getsockname()[1]
+
+
+async def connected(port: int, factory: Any = WSListener) -> Any:
+    url = f"wss://localhost:{port}/"
+    return await ws_connect(factory, url, ssl_context=stacks.client_tls())
+
+
+async def ended(server: TcpServer, how: str = "abort_clients") -> None:
+    server.close()
+    getattr(server, how)()
+    async with asyncio.timeout(SECONDS_MAX):
+        await server.wait_closed()
+
+
+async def read_to_end(peer: Peer) -> bytes:
+    try:
+        return await peer.read_to_end()
+    except ConnectionResetError:  # for what was not read
+        return b""
