@@ -22,6 +22,8 @@ pub const Failure = enum(i32) {
     unexpected_continuation = 13,
     unfinished_message = 14,
     text_not_utf8 = 15,
+    message_too_big = 16,
+    too_many_fragments = 17,
 
     head_too_large = 101,
     head_too_many_fields = 102,

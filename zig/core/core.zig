@@ -27,6 +27,9 @@ pub const parser = @import("session/parser.zig");
 pub const Parser = parser.Parser;
 pub const Frame = parser.Frame;
 
+/// The message that frames belong to: `Message`, `Piece`, `Extensions`.
+pub const message = @import("message/message.zig");
+
 /// The order of fragments.
 pub const Fragments = @import("message/fragments.zig").Fragments;
 

@@ -23,6 +23,7 @@ test {
     _ = @import("deflate/matcher_test.zig");
     _ = @import("deflate/prefix_code_test.zig");
     _ = @import("deflate/symbols_test.zig");
+    _ = @import("message/message_test.zig");
     _ = @import("opening/handshake_fuzz.zig");
     _ = @import("opening/handshake_test.zig");
     _ = @import("frame/header_fuzz.zig");

@@ -20,6 +20,8 @@ pub const Failure = enum {
     unexpected_continuation,
     unfinished_message,
     text_not_utf8,
+    message_too_big,
+    too_many_fragments,
 
     /// What the connection is failed with, RFC 6455 7.1.7 and 7.4.1.
     pub fn closeCode(self: Failure) CloseCode {
@@ -29,6 +31,16 @@ pub const Failure = enum {
     /// A fragment of a sentence for an exception's text and for the CLOSE reason, so at most 123 bytes of ASCII.
     pub fn message(self: Failure) [:0]const u8 {
         return entry(self).message;
+    }
+
+    /// The payload of the CLOSE that fails the connection: code and message. Static.
+    pub fn closePayload(self: Failure) []const u8 {
+        switch (self) {
+            inline else => |failure| {
+                const code: u16 = @backingInt(comptime failure.closeCode());
+                return &[_]u8{ code >> 8, code & 0xFF } ++ comptime failure.message();
+            },
+        }
     }
 };
 
@@ -51,5 +63,7 @@ fn entry(failure: Failure) Entry {
         .unexpected_continuation => .{ .code = .protocol_error, .message = "CONTINUATION frame without a message to continue" },
         .unfinished_message => .{ .code = .protocol_error, .message = "new message before the last fragment of the previous one" },
         .text_not_utf8 => .{ .code = .invalid_text, .message = "TEXT message is not UTF-8" },
+        .message_too_big => .{ .code = .message_too_big, .message = "message is larger than the limit" },
+        .too_many_fragments => .{ .code = .message_too_big, .message = "message has more fragments than the limit" },
     };
 }

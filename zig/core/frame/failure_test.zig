@@ -2,13 +2,14 @@ const std = @import("std");
 const expect = std.testing.expect;
 const expectEqual = std.testing.expectEqual;
 const Failure = @import("failure.zig").Failure;
-const CloseCode = @import("close.zig").CloseCode;
-const reason_size_max = @import("close.zig").reason_size_max;
+const close = @import("close.zig");
+const CloseCode = close.CloseCode;
+const reason_size_max = close.reason_size_max;
 
 test "1009 for what is too big, 1007 for what is not UTF-8, 1002 for the rest" {
     for (std.enums.values(Failure)) |failure| {
         const code: CloseCode = switch (failure) {
-            .frame_too_big => .message_too_big,
+            .frame_too_big, .message_too_big, .too_many_fragments => .message_too_big,
             .close_reason_not_utf8, .text_not_utf8 => .invalid_text,
             else => .protocol_error,
         };
@@ -25,5 +26,13 @@ test "a message is a fragment of one line that fits in a CLOSE frame, and no two
         for (std.enums.values(Failure)) |other| {
             if (other != failure) try expect(!std.mem.eql(u8, message, other.message()));
         }
+    }
+}
+
+test "the CLOSE that fails a connection says the code and the message" {
+    for (std.enums.values(Failure)) |failure| {
+        const decoded = close.decode(failure.closePayload()).close;
+        try expectEqual(failure.closeCode(), decoded.code);
+        try std.testing.expectEqualStrings(failure.message(), decoded.reason);
     }
 }

@@ -21,6 +21,12 @@ pub const Flags = packed struct(u4) {
     fin: bool = false,
 };
 
+/// The first byte, bit for bit.
+pub const First = packed struct(u8) {
+    opcode: Opcode,
+    flags: Flags,
+};
+
 pub const Header = struct {
     opcode: Opcode,
     flags: Flags,
@@ -76,6 +82,24 @@ pub inline fn decode(bytes: []const u8) Decoded {
         .masking_key = if (masked) bytes[length_end..][0..4].* else null,
         .payload_size = payload_size,
     } };
+}
+
+/// Masking key and payload of a frame of less than 64 KiB that is all there, masked or not as it has to be. Null if it is
+/// anything else.
+pub inline fn splitWhole(bytes: []u8, masked: bool) ?struct { ?[4]u8, []u8 } {
+    if (bytes.len < 2 or (bytes[1] & mask_bit != 0) != masked) return null;
+    const length_7_bits = bytes[1] & ~@as(u8, mask_bit);
+    var payload_size: usize = length_7_bits;
+    var size: usize = 2;
+    if (length_7_bits >= length_in_16_bits) {
+        if (length_7_bits == length_in_64_bits or bytes.len < 2 + 2) return null;
+        payload_size = std.mem.readInt(u16, bytes[2..4], .big);
+        if (payload_size < length_in_16_bits) return null;
+        size = 2 + 2;
+    }
+    if (masked) size += 4;
+    if (size + payload_size > bytes.len) return null;
+    return .{ if (masked) bytes[size - 4 ..][0..4].* else null, bytes[size..][0..payload_size] };
 }
 
 /// Whether a whole frame stands at the start of `bytes`. Faults in it are found when its turn comes.

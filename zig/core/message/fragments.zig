@@ -9,8 +9,6 @@ const Failure = @import("../frame/failure.zig").Failure;
 pub const Fragments = struct {
     /// The next data frame has to be a CONTINUATION.
     open: bool = false,
-    /// The last data frame was part of a TEXT message.
-    text: bool = false,
 
     /// Takes the next frame. After a failure nothing has changed.
     pub fn accept(self: *Fragments, opcode: Opcode, fin: bool) ?Failure {
@@ -19,14 +17,8 @@ pub const Fragments = struct {
             if (!self.open) return .unexpected_continuation;
         } else {
             if (self.open) return .unfinished_message;
-            self.text = opcode == .text;
         }
         self.open = !fin;
         return null;
-    }
-
-    /// Whether the data frame just accepted belongs to a TEXT message, fragments of it included.
-    pub fn inText(self: Fragments) bool {
-        return self.text;
     }
 };

@@ -15,9 +15,9 @@ const std = @import("std");
 const assert = std.debug.assert;
 const close = @import("../frame/close.zig");
 const Failure = @import("../frame/failure.zig").Failure;
-const Fragments = @import("../message/fragments.zig").Fragments;
 const header = @import("../frame/header.zig");
 const mask = @import("../frame/mask.zig");
+const Message = @import("../message/message.zig").Message;
 const opcodes = @import("../frame/opcode.zig");
 const utf8 = @import("../text/utf8.zig");
 
@@ -48,18 +48,44 @@ pub const Parser = struct {
     strict: bool = false,
     /// The largest payload of one frame.
     payload_size_max: u64,
+    /// Only if strict: the message that frames belong to, with what was negotiated and how large it may be.
+    message: Message = .{},
     /// Applies the masking key; a faster one for this CPU may be given.
     mask: mask.Kernel = mask.baseline,
 
     // State, not for callers.
     progress: ?usize = null,
     failed: ?Failure = null,
-    /// Only if strict.
-    fragments: Fragments = .{},
     /// Only if strict: where the TEXT message that is open stands. As new whenever none is.
     text: utf8.Validator = .{},
 
     pub fn next(self: *Parser, bytes: []u8) Result {
+        return if (self.nextWhole(bytes)) |frame| .{ .frame = frame } else self.nextAny(bytes);
+    }
+
+    /// Short cut for what nearly all frames are: TEXT or BINARY of less than 64 KiB that is all there and, for a strict
+    /// receiver, a whole message. Null if it is anything else or if anything is wrong with it: `nextAny` knows what.
+    pub inline fn nextWhole(self: *Parser, bytes: []u8) ?Frame {
+        if (bytes.len < 2 or self.progress != null or self.failed != null) return null;
+        const first: header.First = @bitCast(bytes[0]);
+        if (first.opcode != .text and first.opcode != .binary) return null;
+        const key, const payload = header.splitWhole(bytes, self.role == .server) orelse return null;
+        if (payload.len > self.payload_size_max) return null;
+        if (self.strict and !self.message.acceptWhole(first, payload.len)) return null;
+        if (key) |masking_key| self.mask(payload.ptr, payload.ptr, payload.len, masking_key); // RFC 6455 5.3
+        if (self.strict and first.opcode == .text and !utf8.isValid(payload)) { // RFC 6455 8.1
+            self.failed = .text_not_utf8;
+            return null;
+        }
+        return .{
+            .opcode = first.opcode,
+            .flags = first.flags,
+            .payload = payload,
+            .size = payload.ptr - bytes.ptr + payload.len,
+        };
+    }
+
+    noinline fn nextAny(self: *Parser, bytes: []u8) Result {
         if (self.failed) |failure| return .{ .failure = failure };
         const head = switch (header.decode(bytes)) {
             .header => |head| head,
@@ -103,9 +129,7 @@ pub const Parser = struct {
             .client => if (head.masking_key != null) return .masked_frame,
         }
         if (head.payload_size > @min(self.payload_size_max, payload_size_addressable)) return .frame_too_big;
-        if (!self.strict) return null;
-        if (head.flags.rsv1 or head.flags.rsv2 or head.flags.rsv3) return .reserved_bits; // RFC 6455 5.2
-        return self.fragments.accept(head.opcode, head.flags.fin); // RFC 6455 5.4
+        return if (self.strict) self.message.accept(head.opcode, head.flags, head.payload_size) else null; // RFC 6455 5.2, 5.4
     }
 
     /// Unmasks and checks the part of the payload that is new, `offset` bytes into it.
@@ -130,7 +154,7 @@ pub const Parser = struct {
 
     /// Whether the payload is part of a TEXT message that has to be UTF-8. A control frame in the middle of one is not.
     fn isText(self: *const Parser, head: header.Header) bool {
-        return self.strict and !head.opcode.isControl() and self.fragments.inText();
+        return self.strict and !head.opcode.isControl() and self.message.isPlainText();
     }
 
     fn fail(self: *Parser, failure: Failure) Result {

@@ -98,3 +98,69 @@ test "strict rules come after the others" {
     try expectFailure(&.{}, "\xC0\x7F\x00\x00\x00\x00\x00\x20\x00\x00", .frame_too_big);
     try expectFailure(&.{}, "\xC0\x00", .reserved_bits);
 }
+
+test "a message above the limit is refused on the header that makes it so" {
+    for ([_]opcodes.Role{ .client, .server }) |role| {
+        const parser: Parser = .{
+            .role = role,
+            .strict = true,
+            .payload_size_max = 100,
+            .message = .{ .size_max = 5, .frame_count_max = 3 },
+        };
+        try feeders.expectFailure(parser, &.{"\x81\x05hello"}, "\x81\x06", .message_too_big);
+        try feeders.expectFailure(parser, &.{ "\x01\x04hell", "\x89\x02hi", "\x00\x01o" }, "\x80\x01", .message_too_big);
+        try feeders.expectFailure(parser, &.{ "\x02\x00", "\x00\x00", "\x00\x00" }, "\x80\x00", .too_many_fragments);
+        try feeders.expectFailure(parser, &.{"\x81\x05hello"}, "\x81\x7E\x00\xC8", .frame_too_big);
+    }
+}
+
+test "compressed TEXT is not looked into" {
+    const feeder = try std.testing.allocator.create(feeders.Feeder(1000));
+    defer std.testing.allocator.destroy(feeder);
+    const stream = "\xC1\x02\xFF\xFE" ++ "\x41\x01\xE2" ++ "\x89\x01\xFF" ++ "\x80\x01\xFF" ++ "\x81\x02ok";
+    const parser: Parser = .{
+        .role = .client,
+        .strict = true,
+        .payload_size_max = 100,
+        .message = .{ .extensions = .{ .permessage_deflate = true } },
+    };
+    feeder.init(parser);
+    try feeder.feedWhole(stream);
+    try expectEqualStrings(stream, feeder.log.slice());
+    try feeders.expectFailure(parser, &.{"\xC1\x01\xFF"}, "\x81\x01\xFF", .text_not_utf8);
+}
+
+test "every first and second byte, with all that it takes behind them, is judged as byte by byte" {
+    const payload: [126]u8 = @splat('a');
+    for (0..0x10000) |word| {
+        const start = [2]u8{ @intCast(word >> 8), @intCast(word & 0xFF) };
+        if (start[1] & 0x7F == 127 and word % 16 != 1) continue; // long forms are all alike
+        for ([_]bool{ false, true }) |strict| {
+            const role: opcodes.Role = if (start[1] & 0x80 == 0) .client else .server;
+            var bytes: [2 + 4 + 126 + 10]u8 = @splat(0);
+            @memcpy(bytes[0..2], &start);
+            @memcpy(bytes[2..4], "\x00\x7E"); // a length of 16 bits, or two bytes of payload or key
+            var whole: Parser = .{ .role = role, .strict = strict, .payload_size_max = 125 + word % 2 };
+            var piecewise = whole;
+            var copy = bytes;
+            @memcpy(bytes[bytes.len - payload.len ..], &payload);
+            @memcpy(copy[copy.len - payload.len ..], &payload);
+            const wanted = whole.next(&bytes);
+            const found = for (0..copy.len + 1) |size| {
+                const result = piecewise.next(copy[0..size]);
+                if (result != .need_more) break result;
+            } else unreachable;
+            switch (wanted) {
+                .frame => |frame| {
+                    try expectEqual(frame.opcode, found.frame.opcode);
+                    try expectEqual(frame.flags, found.frame.flags);
+                    try expectEqual(frame.size, found.frame.size);
+                    try expectEqualStrings(frame.payload, found.frame.payload);
+                },
+                .failure => |failure| try expectEqual(failure, found.failure),
+                .need_more => unreachable,
+            }
+            try expectEqual(whole, piecewise);
+        }
+    }
+}
