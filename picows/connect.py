@@ -78,7 +78,8 @@ async def ws_connect(
             CLOSE(GOING_AWAY) and is disconnected. Says nothing about PINGs of the peer.
         auto_ping_idle_timeout: seconds without a byte received (PING_WHEN_IDLE), or from one ping
             to the next (PING_PERIODICALLY), until a ping is sent.
-        auto_ping_reply_timeout: seconds for the answer; at most `auto_ping_idle_timeout`.
+        auto_ping_reply_timeout: seconds for the answer (PING_WHEN_IDLE: for any byte); at most
+            `auto_ping_idle_timeout`.
         auto_ping_strategy: a WSAutoPingStrategy.
         enable_auto_pong: answer a PING with a PONG; the listener then does not see the PING.
         max_frame_size: bytes of payload above which a frame is refused with CLOSE(MESSAGE_TOO_BIG).

@@ -57,6 +57,14 @@ pub fn isOver(handle: Handle) bool {
     return c.poll(&watched, watched.len, 0) > 0 and watched[0].revents & std.c.POLL.HUP != 0;
 }
 
+/// Whether something was received, if only the end, that nobody has read yet.
+pub fn hasUnread(handle: Handle) bool {
+    if (!is_supported) return false;
+    if (handle == none) return false;
+    var watched = [_]std.c.pollfd{.{ .fd = handle, .events = std.c.POLL.IN, .revents = 0 }};
+    return c.poll(&watched, watched.len, 0) > 0;
+}
+
 /// Small frames leave at once and are acknowledged at once. Sockets that are not TCP refuse, which is fine.
 pub fn setNoDelay(handle: Handle) void {
     if (!is_supported) return;

@@ -4,6 +4,7 @@ const core = @import("core");
 const c = @import("cpython").capi;
 const ending = @import("ending.zig");
 const o = @import("cpython").object;
+const ping = @import("ping.zig");
 const send = @import("send.zig");
 const socket = @import("net").socket;
 const Endpoint = @import("../opening/endpoint.zig").Endpoint;
@@ -61,11 +62,19 @@ pub const Connection = struct {
     /// The payload of the last PING that came while paused.
     held_pong: ?*Object = null,
     ping_timer: ?*Object = null,
+    auto_ping: ping.AutoPing = .none,
+    /// How often auto-ping has looked whether the answer is still unread.
+    looks: u16 = 0,
+    /// When the last auto-ping was sent, or was looked for: bytes received later are a sign of life.
+    silent_since: f64 = 0,
+    /// Our pings that are not answered yet; their memory is given back when there are none.
+    pings: core.pings.Pings = .{},
+    /// The last ping of measure_roundtrip_time() has this for its payload.
+    ping_number: u32 = 0,
+    /// The listener leaves pings and the recognition of PONGs as they are.
+    has_usual_pings: bool = false,
     /// The timer that brings a connection that failed to its end.
     end_timer: ?*Object = null,
-    ping_state: enum { none, waiting, answered } = .none,
-    /// The future of measure_roundtrip_time().
-    pong_waiter: ?*Object = null,
     /// A list of the futures of those who wait for the end; made when somebody does.
     waiters: ?*Object = null,
 

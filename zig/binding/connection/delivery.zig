@@ -3,7 +3,7 @@
 const core = @import("core");
 const o = @import("cpython").object;
 const ending = @import("ending.zig");
-const ping = @import("ping.zig");
+const pong = @import("pong.zig");
 const send = @import("send.zig");
 const Connection = @import("connection.zig").Connection;
 const Input = @import("../memory/receive_buffer.zig").Input;
@@ -58,6 +58,7 @@ fn deliverFrame(transport: *WSTransport, listener: *WSListener, parsed: core.Fra
         // What follows a CLOSE is not looked at (RFC 6455 5.5.1).
         .close => {
             connection.is_input_ended = true;
+            pong.end(transport);
             const decoded = core.close.decode(parsed.payload).close;
             try send.noteClose(transport, .recv, decoded.code, decoded.reason);
         },
@@ -72,7 +73,7 @@ fn deliverFrame(transport: *WSTransport, listener: *WSListener, parsed: core.Fra
 
 /// Shows a frame to the listener, first as a possible answer to a ping.
 fn show(transport: *WSTransport, listener: *WSListener, frame: *WSFrame) Error!void {
-    if (ping.isExpected(transport) and try ping.takes(transport, frame)) return;
+    if (pong.mayBe(transport, frame) and try pong.takes(transport, frame)) return;
     o.decref(try o.check(listener.vtable.on_ws_frame(listener, transport, frame, 0)));
 }
 

@@ -9,6 +9,7 @@ const errors = @import("cpython").errors;
 const frame = @import("../frame/frame.zig");
 const gather = @import("gather.zig");
 const log = @import("../eventloop/log.zig");
+const pong = @import("pong.zig");
 const send = @import("send.zig");
 const socket = @import("net").socket;
 const WSTransport = @import("../transport/transport.zig").WSTransport;
@@ -143,6 +144,7 @@ fn end(transport: *WSTransport, cause: Cause, answer: Answer) void {
 pub fn report(transport: *WSTransport, cause: Cause, answer: Answer) void {
     const connection = transport.connection();
     connection.is_input_ended = true;
+    pong.end(transport);
     if (connection.cause == null) connection.cause = cause;
     send.close(transport, answer.code, answer.reason) catch transport.surface();
 }

@@ -1,5 +1,5 @@
-//! Auto-ping: finding out that a peer is gone although nobody said so (RFC 6455 5.5.2), and measuring round trips. Timers of
-//! the event loop, one a connection; none where auto-ping is off.
+//! Auto-ping: finding out that a peer is gone although nobody said so (RFC 6455 5.5.2). One timer of the event loop a
+//! connection; none where auto-ping is off.
 
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
@@ -7,9 +7,10 @@ const asyncio = @import("../eventloop/asyncio.zig");
 const clock = @import("../eventloop/clock.zig");
 const ending = @import("ending.zig");
 const log = @import("../eventloop/log.zig");
-const WSFrame = @import("../frame/frame.zig").WSFrame;
+const pong = @import("pong.zig");
+const send = @import("send.zig");
+const socket = @import("net").socket;
 const WSTransport = @import("../transport/transport.zig").WSTransport;
-const Object = o.Object;
 const Error = o.Error;
 
 /// When a PING goes out; the values of WSAutoPingStrategy.
@@ -21,9 +22,18 @@ pub const Strategy = enum(u8) {
     _,
 };
 
+/// What auto-ping of a connection knows. Any answer to a ping of ours counts, whoever sent the ping.
+pub const AutoPing = enum { none, waiting, answered };
+
 /// Between the CLOSE that reports the silence and the end of the connection. A peer that does not answer will not read
 /// either, so nothing is waited for.
 const abort_seconds = 0.01;
+
+/// Until a connection that seems silent is looked at again: longer than nothing, so that the event loop polls its
+/// sockets before.
+const look_seconds = 0.001;
+/// A peer that sends without end but answers no ping is looked at so often.
+const looks_max = 1000;
 
 /// Begins once the opening handshake is done.
 pub fn start(transport: *WSTransport) Error!void {
@@ -42,20 +52,17 @@ fn schedule(transport: *WSTransport, seconds: f64) Error!void {
 /// The timer: time to ping, to look whether the answer came, or to wait longer.
 pub fn timerFired(transport: *WSTransport) Error!void {
     const connection = transport.connection();
+    const endpoint = connection.endpoint;
     o.clear(&connection.ping_timer);
     if (connection.is_input_ended) return;
-    const endpoint = connection.endpoint;
-    if (connection.ping_state == .waiting) return giveUp(transport);
-    if (connection.ping_state == .answered) {
-        connection.ping_state = .none;
-        // The time for the answer is a part of the period, and of the idle time that begins with the answer.
-        if (isPeriodic(transport)) return schedule(transport, @max(0, endpoint.ping_idle_seconds - endpoint.ping_reply_seconds));
-    }
-    if (connection.pong_waiter != null) {
-        // measure_roundtrip_time() is pinging; a second kind of PING would spoil it.
-        return schedule(transport, endpoint.ping_idle_seconds);
-    }
-    if (!isPeriodic(transport)) {
+    if (connection.auto_ping == .waiting and !isAlive(transport)) return look(transport);
+    const was_pinged = connection.auto_ping != .none;
+    connection.auto_ping = .none;
+    pong.giveUp(transport, pong.auto);
+    if (isPeriodic(transport)) {
+        // The time for the answer is a part of the period.
+        if (was_pinged) return schedule(transport, @max(0, endpoint.ping_idle_seconds - endpoint.ping_reply_seconds));
+    } else {
         const idle_seconds = clock.now(transport.state) - connection.received_at;
         if (idle_seconds < endpoint.ping_idle_seconds) return schedule(transport, endpoint.ping_idle_seconds - idle_seconds);
     }
@@ -66,19 +73,50 @@ fn isPeriodic(transport: *WSTransport) bool {
     return transport.connection().endpoint.ping_strategy == @backingInt(Strategy.ping_periodically);
 }
 
+/// Whether a peer that did not answer has shown otherwise that it is there. Who is pinged when idle is not idle any more
+/// once a byte comes, and after our CLOSE nobody can be pinged.
+fn isAlive(transport: *WSTransport) bool {
+    const connection = transport.connection();
+    return connection.received_at > connection.silent_since and (!isPeriodic(transport) or send.isOver(transport));
+}
+
 fn ping(transport: *WSTransport) Error!void {
     const connection = transport.connection();
     ending.debug(transport, "auto-ping");
-    connection.ping_state = .waiting;
-    send(transport) catch return ending.listenerError(transport, .send_user_specific_ping);
+    connection.auto_ping = .waiting;
+    connection.looks = 0;
+    connection.silent_since = clock.now(transport.state);
+    if (!send.isOver(transport)) pong.send(transport, pong.auto) catch return ending.listenerError(transport, .send_user_specific_ping);
     if (!connection.is_input_ended) try schedule(transport, connection.endpoint.ping_reply_seconds);
 }
 
-/// Has the listener send its kind of PING.
-pub fn send(transport: *WSTransport) Error!void {
-    const listener = o.incref(transport.connection().listener orelse return);
-    defer o.decref(listener);
-    o.decref(try o.check(listener.vtable.send_user_specific_ping(listener, transport, 0)));
+/// The time for the answer is over. It may stand in the kernel, if the event loop was busy, or behind what stands there: a
+/// peer is given up only once all of that was read.
+fn look(transport: *WSTransport) Error!void {
+    const connection = transport.connection();
+    // The user reads nothing now, so silence is not the peer's.
+    if (!try isReading(transport)) return schedule(transport, connection.endpoint.ping_reply_seconds);
+    const came_more = connection.looks == 0 or connection.received_at > connection.silent_since or socket.hasUnread(handle(transport));
+    if (!came_more or connection.looks == looks_max) return giveUp(transport);
+    connection.looks += 1;
+    connection.silent_since = clock.now(transport.state);
+    try schedule(transport, look_seconds);
+}
+
+fn handle(transport: *WSTransport) socket.Handle {
+    return if (transport.ownTcp()) |tcp| tcp.handle else transport.connection().socket;
+}
+
+fn isReading(transport: *WSTransport) Error!bool {
+    if (transport.ownTcp()) |tcp| return tcp.is_reading;
+    const is_reading = o.callMethod(transport.underlying_transport, transport.state.names.is_reading, .{}) catch {
+        // Not all transports can tell.
+        if (c.PyErr_ExceptionMatches(c.exception("NotImplementedError")) == 0) return error.Python;
+        c.PyErr_Clear();
+        return true;
+    };
+    defer o.decref(is_reading);
+    return o.isTrue(is_reading);
 }
 
 fn giveUp(transport: *WSTransport) Error!void {
@@ -91,55 +129,7 @@ fn giveUp(transport: *WSTransport) Error!void {
     try ending.schedule(transport, abort_seconds, "_abort");
 }
 
-/// Whether an answer to a ping is expected, so that frames have to be looked at.
-pub fn isExpected(transport: *WSTransport) bool {
-    const connection = transport.connection();
-    return connection.ping_state == .waiting or connection.pong_waiter != null;
-}
-
-/// Asks the listener whether a frame is the answer; if it is, the frame is used up.
-pub fn takes(transport: *WSTransport, frame: *WSFrame) Error!bool {
-    const listener = o.incref(transport.connection().listener orelse return false);
-    defer o.decref(listener);
-    const answer = try o.check(listener.vtable.is_user_specific_pong(listener, frame, 0));
-    defer o.decref(answer);
-    if (!try o.isTrue(answer)) return false;
-    try answered(transport);
-    return true;
-}
-
-/// The answer is there.
-pub fn answered(transport: *WSTransport) Error!void {
-    const connection = transport.connection();
-    if (connection.ping_state == .waiting) connection.ping_state = .answered;
-    ending.debug(transport, "ping answered");
-    const waiter = connection.pong_waiter orelse return;
-    connection.pong_waiter = null;
-    defer o.decref(waiter);
-    const time = try o.check(c.PyFloat_FromDouble(clock.now(transport.state)));
-    defer o.decref(time);
-    try asyncio.setResult(transport.state, waiter, time);
-}
-
-/// For picows.roundtrip: the future that the next answer sets to the time of its arrival (time.monotonic()).
-pub fn expectPong(transport: *WSTransport) Error!*Object {
-    const connection = transport.connection();
-    if (connection.pong_waiter == null) {
-        connection.pong_waiter = try o.callMethod(connection.endpoint.loop, transport.state.names.create_future, .{});
-    }
-    return o.incref(connection.pong_waiter.?);
-}
-
-/// The connection is gone: nobody waits for answers any more.
-pub fn lost(transport: *WSTransport) Error!void {
-    const connection = transport.connection();
-    asyncio.cancelTimer(transport.state, connection.endpoint.loop, &connection.ping_timer);
-    const waiter = connection.pong_waiter orelse return;
-    connection.pong_waiter = null;
-    defer o.decref(waiter);
-    const text = try o.text("the connection was lost before the ping was answered");
-    defer o.decref(text);
-    const exception = try o.call(c.exception("ConnectionResetError"), .{text});
-    defer o.decref(exception);
-    try asyncio.setException(transport.state, waiter, exception);
+/// The connection is gone.
+pub fn stop(transport: *WSTransport) void {
+    asyncio.cancelTimer(transport.state, transport.connection().endpoint.loop, &transport.connection().ping_timer);
 }

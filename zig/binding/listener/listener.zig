@@ -87,6 +87,13 @@ fn flowControl(self: *WSListener, skip_dispatch: c_int, comptime name: [:0]const
     return c.PyObject_CallNoArgs(bound);
 }
 
+/// Whether pings and their answers are what WSListener makes them: PING and PONG.
+pub fn pingsAreUsual(self: *WSListener, state: *State) Error!bool {
+    return self.vtable.send_user_specific_ping == &sendPing and self.vtable.is_user_specific_pong == &isPong and
+        try inherits(self, state, state.names.send_user_specific_ping) and
+        try inherits(self, state, state.names.is_user_specific_pong);
+}
+
 pub fn pauseIsDefault(self: *WSListener, state: *State) Error!bool {
     return self.vtable.pause_writing == &pauseWriting and try inherits(self, state, state.names.pause_writing);
 }

@@ -49,7 +49,8 @@ pub const send_user_specific_ping =
     \\--
     \\
     \\Called when auto-ping or measure_roundtrip_time wants a ping sent; by default
-    \\transport.send_ping(). If it raises for auto-ping, the connection ends.
+    \\transport.send_ping(), by which measure_roundtrip_time numbers its PINGs. If it raises
+    \\for auto-ping, the connection ends; measure_roundtrip_time raises it again.
     \\
     \\Args:
     \\    transport: the WSTransport to send it on.
@@ -59,8 +60,9 @@ pub const is_user_specific_pong =
     \\is_user_specific_pong($self, frame, /)
     \\--
     \\
-    \\Whether a frame answers the ping; by default whether it is a PONG. Asked only while an
-    \\answer is expected; a frame that is one does not reach on_ws_frame.
+    \\Whether a frame answers a ping; by default whether it is a PONG. Asked only while an
+    \\answer is expected; a frame that is one does not reach on_ws_frame. A PONG is the answer
+    \\to the PING with its payload and to those before it, another frame to the oldest ping.
     \\
     \\Args:
     \\    frame: the WSFrame received.

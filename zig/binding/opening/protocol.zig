@@ -12,6 +12,7 @@ const listeners = @import("../listener/listener.zig");
 const log = @import("../eventloop/log.zig");
 const pending = @import("pending.zig");
 const ping = @import("../connection/ping.zig");
+const pong = @import("../connection/pong.zig");
 const send = @import("../connection/send.zig");
 const socket = @import("net").socket;
 const upgrade = @import("opening.zig");
@@ -152,6 +153,7 @@ pub fn ended(self: *Protocol) Error!void {
     const transport = self.transport orelse return unconnected();
     if (transport.connection().listener == null) try upgrade_client.ended(self, transport);
     ending.noteEnd(transport);
+    pong.end(transport);
     ending.debug(transport, "EOF received");
 }
 
@@ -209,7 +211,8 @@ pub fn lost(self: *Protocol, cause: *Object) Error!void {
     const reason = connection.lost_by orelse cause;
     logLost(transport, reason);
     defer finish(transport);
-    ping.lost(transport) catch transport.surface();
+    ping.stop(transport);
+    pong.end(transport);
     upgrade_client.lost(self, reason) catch transport.surface();
     const listener = connection.listener orelse return;
     connection.listener = null;

@@ -39,6 +39,7 @@ pub const Names = struct {
     info: *Object,
     is_closed: *Object,
     is_closing: *Object,
+    is_reading: *Object,
     is_user_specific_pong: *Object,
     isEnabledFor: *Object,
     join: *Object,

@@ -3,7 +3,7 @@
 
 const core = @import("core");
 const errors = @import("cpython").errors;
-const ping = @import("../connection/ping.zig");
+const pong = @import("../connection/pong.zig");
 const frames = @import("../connection/send.zig");
 const WSTransport = @import("transport.zig").WSTransport;
 const o = @import("cpython").object;
@@ -15,6 +15,7 @@ pub fn send(self: *WSTransport, msg_type: c_long, payload: []const u8, constant:
     try self.checkThread("send");
     const opcode = try frames.dataOpcode(msg_type, payload.len, flags);
     try frames.share(self, opcode, flags, payload, constant);
+    if (opcode == .ping) pong.noteSent(self, payload);
 }
 
 /// The payload stays where it is, and is masked there by a client. The 14 bytes in front of it are written to.
@@ -39,6 +40,7 @@ pub fn sendBytearray(self: *WSTransport, msg_type: c_long, buffer: []u8, offset:
 pub fn sendPing(self: *WSTransport, payload: []const u8) Error!void {
     try self.checkThread("send_ping");
     try sendControl(self, .ping, payload);
+    pong.noteSent(self, payload);
 }
 
 pub fn sendPong(self: *WSTransport, payload: []const u8) Error!void {
@@ -63,5 +65,5 @@ pub fn disconnect(self: *WSTransport, graceful: bool) Error!void {
 
 pub fn notifyPong(self: *WSTransport) Error!void {
     try self.checkThread("notify_user_specific_pong_received");
-    try ping.answered(self);
+    pong.notified(self);
 }

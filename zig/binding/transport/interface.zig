@@ -9,6 +9,7 @@ const doc = @import("transport_doc.zig");
 const ending = @import("../connection/ending.zig");
 const frame_flags = @import("../frame/flags.zig");
 const ping = @import("../connection/ping.zig");
+const pong = @import("../connection/pong.zig");
 const send = @import("../connection/send.zig");
 const WSTransport = @import("transport.zig").WSTransport;
 const Object = o.Object;
@@ -152,17 +153,18 @@ fn abort(self: *WSTransport) Error!void {
     try self.disconnect(false);
 }
 
-fn expectPong(self: *WSTransport, _: ?*Object) callconv(.c) ?*Object {
-    return o.toC(ping.expectPong(self));
+fn measurePing(self: *WSTransport, _: ?*Object) callconv(.c) ?*Object {
+    return o.toC(pong.measure(self));
+}
+
+fn giveUpPing(self: *WSTransport, future: *Object) callconv(.c) ?*Object {
+    pong.giveUpFuture(self, future);
+    return o.none();
 }
 
 fn notifyPong(self: *WSTransport, _: ?*Object) callconv(.c) ?*Object {
     calls.notifyPong(self) catch return null;
     return o.none();
-}
-
-fn isPongExpected(self: *WSTransport, _: ?*anyopaque) callconv(.c) ?*Object {
-    return o.boolean(ping.isExpected(self));
 }
 
 const roundtrip_signature: args.Signature = .{ .method = "measure_roundtrip_time", .names = &.{"rounds"}, .required = 1 };
@@ -188,8 +190,8 @@ pub const methods = [_]c.PyMethodDef{
     o.method("_abort", privateMethod(abort), c.METH_NOARGS, "_abort($self, /)\n--\n\nFor timers."),
     o.method("_linger_over", privateMethod(ending.lingerOver), c.METH_NOARGS, "_linger_over($self, /)\n--\n\nFor timers."),
     o.method("_ping_timer", privateMethod(ping.timerFired), c.METH_NOARGS, "_ping_timer($self, /)\n--\n\nFor timers."),
-    o.method("_send_ping", privateMethod(ping.send), c.METH_NOARGS, "_send_ping($self, /)\n--\n\nFor picows.roundtrip: the listener's kind of PING."),
-    o.method("_expect_pong", expectPong, c.METH_NOARGS, "_expect_pong($self, /)\n--\n\nFor picows.roundtrip: the future of the next answer."),
+    o.method("_measure_ping", measurePing, c.METH_NOARGS, "_measure_ping($self, /)\n--\n\nFor picows.roundtrip: sends a ping and returns the future of its answer."),
+    o.method("_give_up_ping", giveUpPing, c.METH_O, "_give_up_ping($self, future, /)\n--\n\nFor picows.roundtrip: nobody waits for that answer any more."),
     .{},
 };
 
@@ -204,7 +206,6 @@ pub const attributes = [_]c.PyGetSetDef{
     .{ .name = "is_disconnected", .get = @ptrCast(&getFlag("is_disconnected")), .doc = doc.is_disconnected },
     .{ .name = "disconnect_info", .get = @ptrCast(&getDisconnectInfo), .doc = doc.disconnect_info },
     .{ .name = "_waiters", .get = @ptrCast(&getWaiters) },
-    .{ .name = "_is_pong_expected", .get = @ptrCast(&isPongExpected) },
     .{ .name = "_exception", .get = @ptrCast(&getException) },
     .{ .name = "_traceback", .get = @ptrCast(&getTraceback) },
     .{},

@@ -7,6 +7,7 @@ const c = @import("cpython").capi;
 const o = @import("cpython").object;
 const errors = @import("cpython").errors;
 const gather = @import("../connection/gather.zig");
+const pong = @import("../connection/pong.zig");
 const interface = @import("interface.zig");
 const socket = @import("net").socket;
 const table = @import("cython_table.zig");
@@ -118,6 +119,7 @@ pub const WSTransport = extern struct {
         if (self.is_disconnected != 0) return;
         try gather.flush(self);
         connection_.is_input_ended = true;
+        pong.end(self);
         connection_.is_disconnecting = true;
         const names = &self.state.names;
         try o.callMethodVoid(self.underlying_transport, if (graceful) names.close else names.abort, .{});
@@ -149,7 +151,6 @@ fn traverse(self: *WSTransport, proc: c.visitproc, arg: ?*anyopaque) callconv(.c
         connection.waiters,
         connection.ping_timer,
         connection.end_timer,
-        connection.pong_waiter,
     };
     for (others) |object| {
         const status = o.visit(object, proc, arg);
@@ -159,7 +160,7 @@ fn traverse(self: *WSTransport, proc: c.visitproc, arg: ?*anyopaque) callconv(.c
         const status = o.visit(@field(self, name), proc, arg);
         if (status != 0) return status;
     }
-    return 0;
+    return pong.traverse(connection, proc, arg);
 }
 
 /// Breaks cycles: what leads to users' objects is let go, the object itself stays whole.
@@ -173,7 +174,7 @@ fn clear(self: *WSTransport) callconv(.c) c_int {
     o.clear(&connection.waiters);
     o.clear(&connection.ping_timer);
     o.clear(&connection.end_timer);
-    o.clear(&connection.pong_waiter);
+    pong.clear(connection);
     o.clear(&connection.held_pong);
     inline for (object_fields) |name| o.replace(&@field(self, name), c.none());
     return 0;

@@ -121,18 +121,23 @@ pub const measure_roundtrip_time =
     \\
     \\Coroutine: send `rounds` pings, one after the other's answer, and return the seconds each took.
     \\
-    \\The ping is what WSListener.send_user_specific_ping sends.
+    \\The ping is what WSListener.send_user_specific_ping sends; by default a PING with a number.
+    \\Several may run at once, and one may be cancelled. There is no time limit but that of
+    \\auto-ping, where it is on.
     \\
     \\Raises:
-    \\    ConnectionResetError: the connection was lost meanwhile, or before.
+    \\    ConnectionResetError: no answer can come, or none any more: a CLOSE was sent before, or
+    \\        received, or the connection is gone.
+    \\    RuntimeError: more than 64 pings wait for an answer, or called from another thread.
+    \\    Exception: what send_user_specific_ping raised.
 ;
 
 pub const notify_user_specific_pong_received =
     \\notify_user_specific_pong_received($self, /)
     \\--
     \\
-    \\Say that the answer to a ping has come, where on_ws_frame finds that out cheaper than
-    \\is_user_specific_pong could. Does nothing if none is expected.
+    \\Say that the answer to the oldest ping has come, where on_ws_frame finds that out cheaper
+    \\than is_user_specific_pong could. Does nothing if none is expected.
 ;
 
 pub const underlying_transport =

@@ -43,17 +43,18 @@ pub const Pings = struct {
         return true;
     }
 
-    /// The newest message of `who` turned out to be a PING with this payload.
-    pub fn wasPing(self: *Pings, who: Who, payload: []const u8) void {
+    /// The newest message turned out to be a PING with this payload. False if there is no message that waits.
+    pub fn wasPing(self: *Pings, payload: []const u8) bool {
         var i = self.count;
         while (i > 0) {
             i -= 1;
             const ping = &self.places[i];
-            if (ping.who == who and ping.mark == null) {
+            if (ping.mark == null and !ping.is_answered) {
                 ping.mark = markOf(payload);
-                return;
+                return true;
             }
         }
+        return false;
     }
 
     /// Whom a PONG is for: the oldest PING with that payload, else the oldest message. Null if it answers nothing.
