@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import sys
+from collections.abc import Mapping
 from typing import Any, cast
 
 
@@ -51,9 +52,19 @@ def checked_port(port: Any) -> int | str | bytes | None:
     return number
 
 
-def check_local_address(address: Any) -> None:
-    try:
-        _, port = address[:2]
-    except (TypeError, ValueError):
-        raise TypeError(f"local_addr must be (host, port), not {address!r}") from None
-    checked_port(port)
+def check_connect_options(options: Mapping[str, Any]) -> None:
+    """Options of loop.create_connection, as far as they can be wrong before anybody is asked."""
+    if (address := options.get("local_addr")) is not None:
+        try:
+            _, port = address[:2]
+            if isinstance(address, str | bytes):
+                raise TypeError
+        except (TypeError, ValueError):
+            raise TypeError(f"local_addr must be (host, port), not {address!r}") from None
+        checked_port(port)
+    if (delay := options.get("happy_eyeballs_delay")) is not None:
+        check_seconds("happy_eyeballs_delay", delay)
+        if not delay >= 0:
+            raise ValueError("happy_eyeballs_delay must be at least 0, or None for one by one")
+    if (count := options.get("interleave")) is not None and whole_number("interleave", count) < 0:
+        raise ValueError("interleave must be at least 0")

@@ -12,7 +12,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from ._native import Endpoint, Protocol, WSAutoPingStrategy, WSListener, WSTransport
-from .checks import check_callable, check_local_address, check_text, whole_number
+from .checks import check_callable, check_connect_options, check_text, whole_number
 from .dial import Dialer, WSSocketFactory
 from .exceptions import WSInvalidStatusError
 from .handshake import WSUpgradeRequest, WSUpgradeResponse, build_request
@@ -108,7 +108,8 @@ async def ws_connect(
             the end of the callbacks nothing of it has left and no send of it counts in
             `get_write_buffer_size()`; what is written to `underlying_transport` there goes first.
             Sends outside of callbacks, and `ws_broadcast`, are written at once.
-        kwargs: for `loop.create_connection`; `ssl`, `sock` and `all_errors` are refused. With a
+        kwargs: for `loop.create_connection`; `ssl`, `sock` and `all_errors` are refused. Of
+            a name's addresses the first that answers is taken (docs/proxies.md). With a
             `path` they are for `loop.create_unix_connection`: the connection, and that of a
             redirect, goes to the unix socket there, and the URL says what the request asks for, as
             in `ws_connect(factory, "ws://localhost/feed", path="/run/feed.sock")`.
@@ -140,8 +141,7 @@ async def ws_connect(
         check_text("proxy", proxy)
     if socket_factory is not None:
         check_callable("socket_factory", socket_factory)
-    if kwargs.get("local_addr") is not None:
-        check_local_address(kwargs["local_addr"])
+    check_connect_options(kwargs)
     max_redirects = whole_number("max_redirects", max_redirects)
     hop = Hop(parse_url(url), header_pairs(extra_headers))
     through = _parse_proxy(proxy, proxy_ssl_context)

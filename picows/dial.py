@@ -59,19 +59,24 @@ class Dialer:
             return begin(endpoint, await finish_tcp(self.loop, started, address))
         if not self._is_own(url):
             return cast(Protocol, await self.connect(endpoint, url, tls))
-        sock = await self._make_socket(url)
-        if sock is None:
-            sock = await connect_tcp(self.loop, url.host, url.port, **self.options)
-        return begin(endpoint, sock)
+        return begin(endpoint, cast(socket.socket, await self._connected_socket(url)))
 
     def _is_own(self, url: WSParsedURL) -> bool:
         """Whether a connection runs on our own transport."""
+        return self._connects_itself() and not url.is_secure
+
+    def _connects_itself(self) -> bool:
+        """Whether it is not the event loop that connects sockets, whatever runs on them then."""
         return (
-            self.use_own_transport
-            and not url.is_secure
-            and self.path is None
-            and self.options.keys() <= CONNECT_OPTIONS
+            self.use_own_transport and self.path is None and self.options.keys() <= CONNECT_OPTIONS
         )
+
+    async def _connected_socket(self, url: WSParsedURL) -> socket.socket | None:
+        """The user's socket, else ours; None if the event loop is to make it."""
+        sock = await self._make_socket(url)
+        if sock is None and self._connects_itself():
+            return await connect_tcp(self.loop, url.host, url.port, **self.options)
+        return sock
 
     async def connect(
         self,
@@ -96,8 +101,9 @@ class Dialer:
         sock = None
         if self.path is not None:
             address = (self.path,)
-        elif (sock := await self._make_socket(url)) is not None:
+        elif (sock := await self._connected_socket(url)) is not None:
             address = ()
+            options = {name: options[name] for name in options.keys() - CONNECT_OPTIONS}
             options["sock"] = sock
         else:
             address = (url.host, url.port)

@@ -18,6 +18,7 @@ from .url import WSParsedURL, parse_url
 
 _SCHEMES: Final = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 _SCHEMES_HTTP: Final = ("http", "https")
+_SCHEMES_SOCKS4: Final = ("socks4", "socks4a")
 #: Those in which names are resolved here. curl's socks5 does so too, but here it never did.
 _SCHEMES_RESOLVED_HERE: Final = ("socks4",)
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})( .*)?")  # RFC 9112, 4
@@ -193,6 +194,8 @@ async def connect_through(
     """
     if tls.options and not url.is_secure:
         raise ValueError(f"{', '.join(tls.options)}: only meaningful with wss")
+    if proxy.url.scheme in _SCHEMES_SOCKS4 and ":" in url.host:
+        raise WSProxyError("SOCKS4 knows no IPv6 addresses")
     stream = ProxyStream()
     try:
         await dialer.connect(lambda: stream, proxy.url, proxy.tls)
@@ -249,11 +252,8 @@ async def _open_socks_tunnel(stream: ProxyStream, proxy: WSParsedURL, host: str,
     from python_socks import ProxyError, ProxyType
     from python_socks.async_.asyncio import v2
 
-    is_version_4 = proxy.scheme in ("socks4", "socks4a")
-    if is_version_4 and ":" in host:
-        raise WSProxyError("SOCKS4 knows no IPv6 addresses")
     socks = v2.Proxy(
-        ProxyType.SOCKS4 if is_version_4 else ProxyType.SOCKS5,
+        ProxyType.SOCKS4 if proxy.scheme in _SCHEMES_SOCKS4 else ProxyType.SOCKS5,
         proxy.host,
         proxy.port,
         proxy.username,

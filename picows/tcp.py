@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from .race import DELAY_SECONDS, AddressInfo, Race, interleaved
 from .sockets import QuietSocket
 
 if TYPE_CHECKING:
@@ -47,20 +50,28 @@ def begin(endpoint: Endpoint, sock: socket.socket) -> Protocol:
 
 
 #: Options of loop.create_connection that `start_tcp` and `connect_tcp` know.
-CONNECT_OPTIONS = frozenset(("family", "proto", "flags"))
+CONNECT_OPTIONS = frozenset(
+    ("family", "proto", "flags", "local_addr", "happy_eyeballs_delay", "interleave")
+)
 
 
 def start_tcp(
-    host: str, port: int, *, family: int = socket.AF_UNSPEC, proto: int = 0, flags: int = 0
+    host: str,
+    port: int,
+    *,
+    family: int = socket.AF_UNSPEC,
+    proto: int = 0,
+    local_addr: tuple[Any, ...] | None = None,
+    **_: Any,
 ) -> socket.socket | None:
     """A non-blocking socket that is being connected, or is already (`is_connected`).
 
-    None for a name: it has to be looked up first. Raises OSError.
+    None where something has to be looked up first. Raises OSError.
     """
-    for kind in (socket.AF_INET, socket.AF_INET6):
-        if family in (socket.AF_UNSPEC, kind) and _is_address(kind, host):
-            return _start(kind, proto, (host, port))
-    return None
+    kind = _family_of_address(host, family)
+    if kind is None or local_addr is not None:
+        return None
+    return _start(kind, proto, (host, port))
 
 
 async def finish_tcp(
@@ -70,19 +81,15 @@ async def finish_tcp(
 
     Raises OSError.
     """
-    writable = asyncio.Event()
+    race = Race(loop)
     try:
-        loop.add_writer(sock, writable.set)
-        try:
-            await writable.wait()
-        finally:
-            loop.remove_writer(sock)
-        if code := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            raise OSError(code, f"Connect call failed {address}")
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+        race.add(sock, 0, address)
+        connected = await race.next(None)
+    finally:
+        race.close()
+    if connected is None:
+        raise race.errors[0]
+    return connected
 
 
 async def connect_tcp(
@@ -93,33 +100,76 @@ async def connect_tcp(
     family: int = socket.AF_UNSPEC,
     proto: int = 0,
     flags: int = 0,
+    local_addr: tuple[Any, ...] | None = None,
+    happy_eyeballs_delay: float | None = DELAY_SECONDS,
+    interleave: int | None = None,
 ) -> socket.socket:
-    """A connected, non-blocking socket: the addresses of the host are tried one after another.
+    """A connected, non-blocking socket: to the first address of the host that answers.
 
+    The options are those of loop.create_connection, but happy eyeballs are the default.
     Raises OSError: the one error, or all of them in one.
     """
-    infos = await loop.getaddrinfo(
-        host, port, family=family, type=socket.SOCK_STREAM, proto=proto, flags=flags
-    )
+    kinds = {"family": family, "proto": proto, "flags": flags, "type": socket.SOCK_STREAM}
+    local: Sequence[AddressInfo] | None = None
+    if local_addr is not None:
+        local = await loop.getaddrinfo(local_addr[0], local_addr[1], **kinds)
+    infos: Sequence[AddressInfo]
+    if (kind := _family_of_address(host, family)) is not None:
+        infos = [(kind, socket.SOCK_STREAM, proto, "", (host, port))]
+    else:
+        infos = await loop.getaddrinfo(host, port, **kinds)
     if not infos:
         raise OSError(f"the name {host!r} has no address")
-    errors: list[OSError] = []
-    for kind, _, _, _, address in infos:
-        try:
-            sock = _start(kind, proto, address)
-            return sock if is_connected(sock) else await finish_tcp(loop, sock, address)
-        except OSError as error:
-            errors.append(error)
-    texts = [str(error) for error in errors]
+    if interleave is None:
+        interleave = 0 if happy_eyeballs_delay is None else 1
+    if interleave:
+        infos = interleaved(infos, interleave)
+    return await _connect_first(loop, host, infos, local, happy_eyeballs_delay)
+
+
+async def _connect_first(
+    loop: asyncio.AbstractEventLoop,
+    host: str,
+    infos: Sequence[AddressInfo],
+    local: Sequence[AddressInfo] | None,
+    delay: float | None,
+) -> socket.socket:
+    race = Race(loop)
+    try:
+        for place, (kind, _, proto, _, address) in enumerate(infos):
+            try:
+                sock = _start(kind, proto, address, local)
+            except OSError as error:
+                race.errors[place] = error
+                continue
+            if is_connected(sock):
+                return sock
+            race.add(sock, place, address)
+            if (connected := await race.next(delay)) is not None:
+                return connected
+        while race.is_running:
+            if (connected := await race.next(None)) is not None:
+                return connected
+    finally:
+        race.close()
+    errors = [error for _, error in sorted(race.errors.items())]
+    texts = list(map(str, errors))
     if len(set(texts)) == 1:
         raise errors[0]
     raise OSError(f"no address of {host!r} could be connected to: {'; '.join(texts)}")
 
 
-def _start(family: int, proto: int, address: tuple[Any, ...]) -> socket.socket:
+def _start(
+    family: int,
+    proto: int,
+    address: tuple[Any, ...],
+    local: Sequence[AddressInfo] | None = None,
+) -> socket.socket:
     sock = QuietSocket(family, socket.SOCK_STREAM, proto)
     try:
         sock.setblocking(False)
+        if local is not None:
+            _bind(sock, [info[4] for info in local if info[0] == family])
         sock.connect(address)
     except (BlockingIOError, InterruptedError):
         pass  # it goes on by itself, and on one machine it is done by now
@@ -127,6 +177,17 @@ def _start(family: int, proto: int, address: tuple[Any, ...]) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+def _bind(sock: socket.socket, addresses: list[tuple[Any, ...]]) -> None:
+    """Bind to the first address at which that can be done."""
+    failed = OSError("local_addr has no address of the family that is connected to")
+    for address in addresses:
+        try:
+            return sock.bind(address)
+        except OSError as error:
+            failed = OSError(error.errno, f"cannot connect from {address}: {error.strerror}")
+    raise failed
 
 
 def is_connected(sock: socket.socket) -> bool:
@@ -137,9 +198,11 @@ def is_connected(sock: socket.socket) -> bool:
     return True
 
 
-def _is_address(family: int, host: str) -> bool:
-    try:
-        socket.inet_pton(family, host)
-    except OSError:
-        return False
-    return True
+def _family_of_address(host: str, family: int) -> int | None:
+    """The family of a host that is an address, not a name; None if it is not the family wanted."""
+    for kind in (socket.AF_INET, socket.AF_INET6):
+        if family in (socket.AF_UNSPEC, kind):
+            with contextlib.suppress(OSError):
+                socket.inet_pton(kind, host)
+                return kind
+    return None
