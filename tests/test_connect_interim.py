@@ -84,6 +84,25 @@ async def test_a_refusal_behind_interim_answers_is_told_alone() -> None:
     assert error.response and "Link" not in error.response.headers
 
 
+@pytest.mark.parametrize("interim", [b"", CONTINUE + HINTS])
+async def test_the_body_of_a_refusal_may_come_in_pieces(interim: bytes) -> None:
+    """Its bytes were taken for more of the head, once this had been read."""
+    body = b"why\nnot\r\n\r\nbecause"
+    head = b"HTTP/1.1 403 Forbidden\r\nContent-Length: %d\r\n\r\n" % len(body)
+    async with raw_server() as server:
+        connecting = asyncio.create_task(ws_connect(Recorder, URL.format(server.port)))
+        peer = await server.accept()
+        await peer.read_head()
+        for byte in interim + head + body:
+            peer.send_bytes(bytes([byte]))
+            await peer.writer.drain()
+            await asyncio.sleep(0)
+        with pytest.raises(WSInvalidStatusError) as raised:
+            await asyncio.wait_for(connecting, 5)
+        assert raised.value.raw_body == body
+        assert raised.value.raw_header == head.removesuffix(b"\r\n\r\n")
+
+
 async def test_a_refusal_behind_interim_answers_may_end_with_the_connection() -> None:
     async with raw_server() as server:
         connecting = asyncio.create_task(ws_connect(Recorder, URL.format(server.port)))

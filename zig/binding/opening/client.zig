@@ -50,10 +50,14 @@ fn readAnswer(protocol: *Protocol, transport: *WSTransport, bytes: []const u8, a
     const state = transport.state;
     const imports = &state.imports;
     var fields: [core.http.field_count_max]core.http.Field = undefined;
-    const reader = &protocol.reader;
+    // A copy: behind a whole head it is used up, but the body of a refusal may still have to come.
+    var reader = protocol.reader;
     const head = switch (reader.next(bytes, &fields)) {
         .head => |head| head,
-        .need_more => return null,
+        .need_more => {
+            protocol.reader = reader;
+            return null;
+        },
         .failure => |failure| return raiseAnswer(imports.WSInvalidMessageError, failure.message(), bytes[reader.start..], "", null),
     };
     const raw_head = bytes[reader.start .. head.size - 4];
