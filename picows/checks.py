@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import sys
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, Final, cast
+
+#: The longest time to wait, which is 31 years; the compiled module has it as well.
+SECONDS_MAX: Final = 1_000_000_000
 
 
 def check_text(name: str, value: Any) -> None:
@@ -18,9 +22,17 @@ def check_callable(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be a function or a class, not {value!r}")
 
 
-def check_seconds(name: str, value: Any) -> None:
-    if not hasattr(type(value), "__float__"):
+def check_seconds(name: str, value: Any, *, is_used: bool = True) -> None:
+    """A time to wait; one that is not used may be any number."""
+    if isinstance(value, bool) or not hasattr(type(value), "__float__"):
         raise TypeError(f"{name} must be a number of seconds, not {value!r}")
+    try:
+        seconds = float(value)
+    except OverflowError:
+        seconds = math.nan  # no number that anything can be done with
+    is_time = 0 < seconds <= SECONDS_MAX
+    if math.isnan(seconds) or (is_used and not is_time):
+        raise ValueError(f"{name} must be more than 0 and at most {SECONDS_MAX} seconds")
 
 
 def whole_number(name: str, value: Any) -> int:

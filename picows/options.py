@@ -84,11 +84,7 @@ def check_auto_ping(
 ) -> None:
     """Refuse auto-ping options that cannot work."""
     WSAutoPingStrategy(strategy)
-    check_seconds("auto_ping_idle_timeout", idle_timeout)
-    check_seconds("auto_ping_reply_timeout", reply_timeout)
-    if not enable:
-        return
-    if idle_timeout <= 0 or reply_timeout <= 0:
-        raise ValueError("auto_ping_idle_timeout and auto_ping_reply_timeout are positive seconds")
-    if reply_timeout > idle_timeout:
-        raise ValueError("auto_ping_reply_timeout cannot be longer than auto_ping_idle_timeout")
+    check_seconds("auto_ping_idle_timeout", idle_timeout, is_used=enable)
+    check_seconds("auto_ping_reply_timeout", reply_timeout, is_used=enable)
+    if enable and float(reply_timeout) > float(idle_timeout):
+        raise ValueError("auto_ping_reply_timeout must be at most auto_ping_idle_timeout")

@@ -1,19 +1,29 @@
-"""Arguments of the wrong kind: a TypeError that names the argument and says what it must be."""
+"""Arguments that cannot be used: an error that names the argument and says what it must be."""
 
 from __future__ import annotations
 
+import asyncio
+import datetime
+import logging
+import math
 import socket
 import sys
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
 from support import stacks
 
-from picows import WSListener, ws_connect, ws_create_server
+from picows import WSAutoPingStrategy, WSListener, ws_connect, ws_create_server
+from picows._native import Endpoint
+from picows.loops import loop_state
+from picows.testing import wire
+from picows.testing.recorder import paired
 
 NOWHERE = "ws://127.0.0.1:1/"
 WHOLE_NUMBERS = [None, "10", 1.5, [1]]
-SECONDS = ["soon", "5", [5], 1j]
+SECONDS = ["soon", "5", [5], 1j, True, datetime.timedelta(seconds=5)]
 
 OF_BOTH: dict[str, list[Any]] = {
     "max_frame_size": WHOLE_NUMBERS,
@@ -57,6 +67,85 @@ async def test_of_ws_create_server(name: str, value: Any) -> None:
     }
     with pytest.raises(TypeError, match=f"^{name} must be .*, not "):
         await ws_create_server(**(given | {name: value}))
+
+
+NO_TIMES = [math.nan, math.inf, -math.inf, 0, 0.0, -1, 1e10, 1e308, 2**70, 10**400]
+TIMES = [1e-9, 5, 0.5, Decimal("0.5"), Fraction(1, 3), 10**9]
+TIMEOUTS = ["auto_ping_idle_timeout", "auto_ping_reply_timeout", "websocket_handshake_timeout"]
+
+
+@pytest.mark.parametrize("value", NO_TIMES, ids=str)
+@pytest.mark.parametrize("name", TIMEOUTS)
+async def test_a_timeout_is_a_time_that_can_be_waited_for(name: str, value: Any) -> None:
+    """NaN was no limit, or the end of the connection."""
+    given: Any = {"enable_auto_ping": True, name: value}
+    match = f"^{name} must be more than 0 and at most 1000000000 seconds$"
+    with pytest.raises(ValueError, match=match):
+        await ws_connect(WSListener, NOWHERE, **given)
+    with pytest.raises(ValueError, match=match):
+        await ws_create_server(lambda _: None, "127.0.0.1", 0, **given)
+
+
+@pytest.mark.parametrize("value", TIMES, ids=str)
+@pytest.mark.parametrize("loop", stacks.LOOPS)
+def test_any_number_that_is_a_time_is_one(loop: str, value: Any) -> None:
+    async def main() -> None:
+        given = {"auto_ping_idle_timeout": value, "auto_ping_reply_timeout": value}
+        options: Any = {"enable_auto_ping": True, **given}
+        async with paired("client", websocket_handshake_timeout=max(5, value), **options) as pair:
+            pair.transport.send(wire.TEXT, b"hello")
+            while (await pair.peer.read_frame()).opcode == wire.PING:
+                pair.peer.send(wire.Frame(wire.PONG))
+
+    stacks.run(loop, main())
+
+
+async def test_timeouts_of_auto_ping_that_is_off_are_any_numbers() -> None:
+    for value in (0, -1, 1e308):
+        given: Any = {"auto_ping_idle_timeout": value, "auto_ping_reply_timeout": 2 * value}
+        async with paired("client", **given) as pair:
+            pair.transport.send(wire.TEXT, b"hello")
+            assert await pair.peer.read_frame() == wire.Frame(wire.TEXT, b"hello")
+    for name in TIMEOUTS:
+        with pytest.raises(ValueError, match=f"^{name} must be "):
+            await ws_connect(WSListener, NOWHERE, **{name: math.nan})
+
+
+async def endpoint(**options: Any) -> Endpoint:
+    loop = asyncio.get_running_loop()
+    given = {
+        "loop_state": loop_state(loop),
+        "loop": loop,
+        "logger": logging.getLogger("picows"),
+        "listener_factory": WSListener,
+        "handshake_timeout": None,
+        "max_frame_size": 0,
+        "disconnect_on_exception": True,
+        "enable_auto_pong": True,
+        "strict": False,
+        "factory_takes_handshake": False,
+        "enable_auto_ping": True,
+        "ping_idle_seconds": 20,
+        "ping_reply_seconds": 10,
+        "ping_strategy": WSAutoPingStrategy.PING_WHEN_IDLE,
+    }
+    return Endpoint(**(given | options))
+
+
+@pytest.mark.parametrize("name", ["handshake_timeout", "ping_idle_seconds", "ping_reply_seconds"])
+async def test_an_endpoint_checks_for_itself(name: str) -> None:
+    await endpoint()
+    for value in (math.nan, math.inf, -math.inf, 0, -1, 1e10):
+        with pytest.raises(ValueError, match=f"{name} .*must be "):
+            await endpoint(**{name: value})
+    for wrong in ("5", [5], 1j):
+        with pytest.raises(TypeError):
+            await endpoint(**{name: wrong})
+    with pytest.raises(ValueError, match="must be at most ping_idle_seconds"):
+        await endpoint(ping_reply_seconds=21)
+    for strategy in (0, 3, -1, 2**31 - 1):
+        with pytest.raises(ValueError, match="ping_strategy must be a WSAutoPingStrategy"):
+            await endpoint(ping_strategy=strategy)
 
 
 async def test_a_number_is_one_that_can_be_held() -> None:

@@ -7,6 +7,7 @@ const c = @import("cpython").capi;
 const o = @import("cpython").object;
 const errors = @import("cpython").errors;
 const log = @import("../eventloop/log.zig");
+const ping = @import("../connection/ping.zig");
 const pendings = @import("pending.zig");
 const protocol = @import("protocol.zig");
 const Pending = pendings.Pending;
@@ -117,6 +118,10 @@ fn create(class: *c.PyTypeObject, args: *Object, kwargs: ?*Object) Error!*Object
     const state: *State = @ptrCast(@alignCast(c.PyType_GetModuleState(class).?));
     if (!o.isInstance(&given.loop_state.ob, state.types.LoopState)) return errors.raise("TypeError", "loop_state is a LoopState");
     given.handshake_seconds = if (o.isNone(handshake_timeout)) std.math.inf(f64) else try o.toFloat(handshake_timeout);
+    if (!o.isNone(handshake_timeout) and !isTime(given.handshake_seconds)) {
+        return errors.raise("ValueError", "handshake_timeout must be None, or more than 0 and at most 1000000000 seconds");
+    }
+    if (given.enable_auto_ping != 0) try checkAutoPing(&given);
     if (pending_max < 1) return errors.raise("ValueError", "max_pending_handshakes is at least 1");
     if (given.max_frame_size < 0) return errors.raise("ValueError", "max_frame_size is a number of bytes and not negative");
     given.pending = .{ .count_max = @intCast(pending_max) };
@@ -129,6 +134,24 @@ fn create(class: *c.PyTypeObject, args: *Object, kwargs: ?*Object) Error!*Object
     self.* = given;
     inline for (references) |name| _ = o.incref(@field(self, name));
     return &self.ob;
+}
+
+fn checkAutoPing(given: *const Endpoint) Error!void {
+    if (!isTime(given.ping_idle_seconds) or !isTime(given.ping_reply_seconds)) {
+        return errors.raise("ValueError", "ping_idle_seconds and ping_reply_seconds must be more than 0 and at most 1000000000 seconds");
+    }
+    if (given.ping_reply_seconds > given.ping_idle_seconds) {
+        return errors.raise("ValueError", "ping_reply_seconds must be at most ping_idle_seconds");
+    }
+    switch (given.ping_strategy) {
+        @backingInt(ping.Strategy.ping_when_idle), @backingInt(ping.Strategy.ping_periodically) => {},
+        else => return errors.raise("ValueError", "ping_strategy must be a WSAutoPingStrategy"),
+    }
+}
+
+/// Whether an event loop can wait so long: NaN compares with nothing.
+fn isTime(seconds: f64) bool {
+    return seconds > 0 and seconds <= 1e9;
 }
 
 fn call(self: *Endpoint, args: *Object, kwargs: ?*Object) callconv(.c) ?*Object {
