@@ -77,7 +77,7 @@ async def ws_create_server(
         port: the port there; 0 for a free one. The name of a service is looked up.
         disconnect_on_exception: whether an exception of `on_ws_frame` ends the connection.
         websocket_handshake_timeout: seconds for the opening handshake, None for no limit. A TLS
-            handshake in front of it has as long once more, or `ssl_handshake_timeout` of `kwargs`.
+            handshake in front of it has as long once more, or a shorter `ssl_handshake_timeout`.
         logger_name: None for the logger `picows.server`, a str for `picows.<name>`, or a logger.
         enable_auto_ping: notice a peer that is gone by pinging it; whoever does not answer gets
             CLOSE(GOING_AWAY) and is disconnected. Says nothing about PINGs of the peer.
@@ -135,7 +135,7 @@ async def ws_create_server(
         and kwargs.keys() <= _OWN_SERVER_ARGUMENTS | (_TLS_ARGUMENTS if is_tls else frozenset())
     ):
         return await _listen(loop, endpoint, logger, host, port, **kwargs)
-    if is_tls and network is None and websocket_handshake_timeout:
+    if is_tls and network is None and (websocket_handshake_timeout or 0) > 0:
         kwargs.setdefault("ssl_handshake_timeout", websocket_handshake_timeout)
     name = "create_server"
     address: tuple[Any, ...] = (host, port)

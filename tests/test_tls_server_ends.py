@@ -24,9 +24,10 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the server is L
 
 
 @pytest.mark.parametrize("loop", stacks.LOOPS)
-def test_life(loop: str) -> None:
+@pytest.mark.parametrize("use_aiofastnet", [None, False])
+def test_life(loop: str, use_aiofastnet: bool | None) -> None:
     async def main() -> None:
-        server, port = await listening(start_serving=False)
+        server, port = await listening(start_serving=False, use_aiofastnet=use_aiofastnet)
         assert server.get_loop() is asyncio.get_running_loop()
         assert not server.is_serving()
         with pytest.raises(ConnectionRefusedError):
