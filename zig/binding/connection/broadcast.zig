@@ -10,6 +10,7 @@ const errors = @import("cpython").errors;
 const frame_flags = @import("../frame/flags.zig");
 const gather = @import("gather.zig");
 const send = @import("send.zig");
+const streams = @import("stream.zig");
 const Chunk = @import("../memory/chunk.zig").Chunk;
 const State = @import("../state/state.zig").State;
 const WSTransport = @import("../transport/transport.zig").WSTransport;
@@ -147,7 +148,7 @@ const Broadcast = struct {
         try gather.flush(transport);
         const is_client = transport.is_client_side != 0;
         const size = if (is_client) core.writer.frameSize(self.payload.len, true) else self.size;
-        const waiting = try send.waiting(transport);
+        const waiting = try streams.waiting(transport);
         // Where nothing waits, one frame may, however large: a part of it is never what is left out.
         if (waiting > 0 and waiting +| size > self.queued_max) return self.refuse(transport);
         if (is_client) {
@@ -156,19 +157,19 @@ const Broadcast = struct {
         } else {
             try self.sendBuilt(transport);
         }
-        if (try send.waiting(transport) > 0) try add(&self.queued, transport);
+        if (try streams.waiting(transport) > 0) try add(&self.queued, transport);
     }
 
     fn sendBuilt(self: *Broadcast, transport: *WSTransport) Error!void {
         // Both again: code of an event loop's transport may have run.
         try gather.flush(transport);
-        const is_free = try send.isSocketFree(transport);
+        const is_free = try streams.isFree(transport);
         if (send.isOver(transport)) return;
         transport.connection().sent_at = self.now;
-        const sent = if (is_free) send.sendNow(transport, self.chunk.data[0..self.size]) else 0;
+        const sent = if (is_free) streams.send(transport, self.chunk.data[0..self.size]) else 0;
         if (sent == self.size) return;
         errdefer if (sent > 0) send.abandon(transport);
-        try send.queueRest(transport, sent, if (sent > 0) try send.rest(self.chunk, sent, self.size) else try self.shared());
+        try streams.queueRest(transport, sent, if (sent > 0) try send.rest(self.chunk, sent, self.size) else try self.shared());
     }
 
     /// The whole frame (a new reference), the same object for all that queue it.

@@ -6,9 +6,9 @@ const ending = @import("ending.zig");
 const o = @import("cpython").object;
 const ping = @import("ping.zig");
 const send = @import("send.zig");
-const socket = @import("net").socket;
 const Endpoint = @import("../opening/endpoint.zig").Endpoint;
 const Gathered = @import("gather.zig").Gathered;
+const Stream = @import("stream.zig").Stream;
 const Input = @import("../memory/receive_buffer.zig").Input;
 const WSListener = @import("../listener/listener.zig").WSListener;
 const Object = o.Object;
@@ -25,16 +25,9 @@ pub const Connection = struct {
     gathered: ?*Gathered = null,
     /// The thread of the event loop; methods called from another one raise.
     thread: c_ulong,
-    /// The plain TCP socket, to send to without the event loop; none for TLS and for transports without one.
-    socket: socket.Handle = socket.none,
-    /// The socket goes with the event loop, which does not tell.
-    socket_goes_with_loop: bool = false,
+    stream: Stream,
     /// Of `LoopState.fork_count` when the connection began.
     fork_count: u32,
-    /// Whether bytes wait in the asyncio transport: none, as far as anybody knows; some may; some did when it was last asked.
-    queued: enum(u8) { no, perhaps, yes } = .no,
-    /// The user has the event loop's transport, and may write to it.
-    is_transport_shared: bool = false,
     /// Nothing that is received from now on reaches the listener: a CLOSE was received, the peer broke the protocol, or
     /// the user disconnected.
     is_input_ended: bool = false,

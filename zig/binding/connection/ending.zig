@@ -11,6 +11,7 @@ const gather = @import("gather.zig");
 const log = @import("../eventloop/log.zig");
 const pong = @import("pong.zig");
 const send = @import("send.zig");
+const streams = @import("stream.zig");
 const socket = @import("net").socket;
 const WSTransport = @import("../transport/transport.zig").WSTransport;
 const Object = o.Object;
@@ -185,7 +186,7 @@ pub fn lingerOver(transport: *WSTransport) Error!void {
 fn queuedSize(transport: *WSTransport) Error!usize {
     const handle = try transport.socketHandle();
     const sent_size = if (handle == socket.none) 0 else socket.unacknowledgedSize(handle);
-    return try send.bufferSize(transport) + sent_size;
+    return try streams.bufferSize(transport) + sent_size;
 }
 
 /// Calls a method of the transport later, unless the connection is gone by then.
@@ -199,23 +200,6 @@ pub fn schedule(transport: *WSTransport, seconds: f64, method: [*:0]const u8) Er
 pub fn debug(transport: *WSTransport, message: [:0]const u8) void {
     if (!transport.connection().endpoint.log_debug) return;
     log.debug(transport.connection().endpoint, message, .{});
-}
-
-/// Sending past the event loop failed. Returns whether the connection is known to be broken from now on: its end is told
-/// once what had arrived is delivered. If not, the transport is to meet the error.
-pub fn sendFailed(transport: *WSTransport, code: anytype) bool {
-    if (transport.ownTcp()) |tcp| {
-        if (tcp.is_end_wanted) return false;
-        tcp.failWriting(code) catch transport.surface();
-        return true;
-    }
-    const connection = transport.connection();
-    if (!socket.isOver(connection.socket)) return false;
-    connection.socket = socket.none;
-    const exception = errors.fromErrno(code);
-    defer o.decref(exception);
-    noteBroken(transport, exception);
-    return true;
 }
 
 /// The connection was found broken by an exception, but may have bytes to deliver.

@@ -5,6 +5,7 @@ const core = @import("core");
 const o = @import("cpython").object;
 const errors = @import("cpython").errors;
 const send = @import("send.zig");
+const streams = @import("stream.zig");
 const socket = @import("net").socket;
 const Chunk = @import("../memory/chunk.zig").Chunk;
 const WSTransport = @import("../transport/transport.zig").WSTransport;
@@ -114,12 +115,12 @@ pub const Gathered = struct {
     fn write(self: *Gathered, transport: *WSTransport) Error!void {
         const connection = transport.connection();
         // Before the bytes are taken: what code sends that this runs goes behind them.
-        const is_free = try send.isSocketFree(transport);
+        const is_free = try streams.isFree(transport);
         const taken = self.take() orelse return;
         const chunk = taken.chunk.?;
         defer connection.endpoint.loop_state.keepOutput(chunk);
-        const sent = if (is_free) send.sendNow(transport, chunk.data[0..taken.size]) else 0;
-        if (sent < taken.size) try send.queueRest(transport, sent, try send.rest(chunk, sent, taken.size));
+        const sent = if (is_free) streams.send(transport, chunk.data[0..taken.size]) else 0;
+        if (sent < taken.size) try streams.queueRest(transport, sent, try send.rest(chunk, sent, taken.size));
     }
 
     fn take(self: *Gathered) ?Gathered {

@@ -104,11 +104,11 @@ fn look(transport: *WSTransport) Error!void {
 }
 
 fn handle(transport: *WSTransport) socket.Handle {
-    return if (transport.ownTcp()) |tcp| tcp.handle else transport.connection().socket;
+    return transport.connection().stream.handle(transport.underlying_transport);
 }
 
 fn isReading(transport: *WSTransport) Error!bool {
-    if (transport.ownTcp()) |tcp| return tcp.is_reading;
+    if (transport.connection().stream.own) |own| return own.isReading(transport.underlying_transport);
     const is_reading = o.callMethod(transport.underlying_transport, transport.state.names.is_reading, .{}) catch {
         // Not all transports can tell.
         if (c.PyErr_ExceptionMatches(c.exception("NotImplementedError")) == 0) return error.Python;

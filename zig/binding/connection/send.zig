@@ -5,11 +5,10 @@ const core = @import("core");
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
 const clock = @import("../eventloop/clock.zig");
-const ending = @import("ending.zig");
 const errors = @import("cpython").errors;
 const gather = @import("gather.zig");
-const socket = @import("net").socket;
 const frame = @import("../frame/frame.zig");
+const streams = @import("stream.zig");
 const Chunk = @import("../memory/chunk.zig").Chunk;
 const WSTransport = @import("../transport/transport.zig").WSTransport;
 const Object = o.Object;
@@ -71,15 +70,15 @@ pub fn write(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, pa
     transport.connection().sent_at = clock.now(transport.state);
     if (try gather.frame(transport, opcode, flags, payload)) return;
     const is_client = transport.is_client_side != 0;
-    const is_free = try isSocketFree(transport);
+    const is_free = try streams.isFree(transport);
     const is_in_place = is_free and !is_client and payload.len >= in_place_size_min;
     const size = core.writer.frameSize(payload.len, is_client);
-    var sent = if (is_in_place) sendBoth(transport, opcode, flags, payload) else 0;
+    var sent = if (is_in_place) sendInPlace(transport, opcode, flags, payload) else 0;
     if (sent == size) return;
     errdefer if (sent > 0) abandon(transport);
     // A part of the payload is sent, so the header is.
     if (constant) |object| if (sent > size - payload.len) {
-        return keep(transport, try restOfConstant(object, payload.len - (size - sent)));
+        return streams.queueRest(transport, sent, try restOfConstant(object, payload.len - (size - sent)));
     };
 
     const loop = transport.connection().endpoint.loop_state;
@@ -87,12 +86,20 @@ pub fn write(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, pa
     const chunk = try loop.takeOutput(size);
     defer loop.keepOutput(chunk);
     _ = core.writer.copy(chunk.data[0..size], opcode, flags, payload, key, transport.state.mask);
-    if (is_free and !is_in_place) sent = sendNow(transport, chunk.data[0..size]);
+    if (is_free and !is_in_place) sent = streams.send(transport, chunk.data[0..size]);
     if (sent == size) return;
-    try queueRest(transport, sent, try rest(chunk, sent, size));
+    try streams.queueRest(transport, sent, try rest(chunk, sent, size));
 }
 
-/// What was not sent of the frame at the start of a chunk, for `queue`.
+/// Sends header and payload from where they stand and returns how much of both is done with.
+fn sendInPlace(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, payload: []const u8) usize {
+    var buffer: [core.header_size_max]u8 = undefined;
+    const message: core.writer.Message = .{ .opcode = opcode, .flags = flags, .payload_size = payload.len };
+    const header = buffer[0..core.header.encode(message.header(null), &buffer)];
+    return streams.sendBoth(transport, header, payload);
+}
+
+/// What was not sent of the frame at the start of a chunk, for `streams.queueRest`.
 pub fn rest(chunk: *Chunk, sent: usize, size: usize) Error!*Object {
     if (size - sent < share_size_min) return o.bytes(chunk.data[sent..size]);
     const pause: CollectionPause = .begin();
@@ -147,10 +154,10 @@ pub fn reuse(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, pa
     const key: ?[4]u8 = if (transport.is_client_side != 0) transport.connection().endpoint.loop_state.nextKey() else null;
     const whole = core.writer.headerInFront(opcode, flags, payload, size, key, transport.state.mask);
     if (try gather.bytes(transport, whole)) return;
-    const sent = if (try isSocketFree(transport)) sendNow(transport, whole) else 0;
+    const sent = if (try streams.isFree(transport)) streams.send(transport, whole) else 0;
     if (sent == whole.len) return;
     errdefer if (sent > 0) abandon(transport);
-    try queueRest(transport, sent, try o.bytes(whole[sent..]));
+    try streams.queueRest(transport, sent, try o.bytes(whole[sent..]));
 }
 
 /// Ends a connection on which a part of a frame was sent whose rest could not even be queued: whatever followed would be
@@ -196,107 +203,4 @@ pub fn noteClose(transport: *WSTransport, direction: Direction, code: core.Close
     const info = try o.call(state.imports.WSCloseInfo, .{ code_object, reason_object });
     defer o.decref(info);
     try o.checkStatus(c.PyObject_SetAttrString(transport.close_handshake, @tagName(direction), info));
-}
-
-/// Whether bytes may go to the socket now without overtaking any: it is ours to write to, and the asyncio transport has none
-/// waiting.
-pub fn isSocketFree(transport: *WSTransport) Error!bool {
-    const connection = transport.connection();
-    if (connection.socket == socket.none) return false;
-    if (try waiting(transport) > 0 or connection.queued == .yes) return false;
-    if (connection.socket_goes_with_loop and try isLoopClosed(transport)) connection.socket = socket.none;
-    return connection.socket != socket.none;
-}
-
-fn isLoopClosed(transport: *WSTransport) Error!bool {
-    const answer = try o.callMethod(transport.connection().endpoint.loop, transport.state.names.is_closed, .{});
-    defer o.decref(answer);
-    return o.isTrue(answer);
-}
-
-/// How many bytes wait in the asyncio transport.
-pub fn waiting(transport: *WSTransport) Error!usize {
-    const connection = transport.connection();
-    if (connection.queued == .no) return 0;
-    // The call may run code that sends, and so queues again.
-    connection.queued = if (connection.is_transport_shared) .perhaps else .no;
-    errdefer connection.queued = .yes;
-    const size = try bufferSize(transport);
-    if (size > 0) connection.queued = .yes;
-    return size;
-}
-
-/// How much waits to be sent.
-pub fn bufferSize(transport: *WSTransport) Error!usize {
-    if (transport.ownTcp()) |tcp| return tcp.output.size;
-    const size = try o.callMethod(transport.underlying_transport, transport.state.names.get_write_buffer_size, .{});
-    defer o.decref(size);
-    const value = c.PyLong_AsSsize_t(size);
-    if (value == -1 and c.PyErr_Occurred() != null) return error.Python;
-    return @intCast(@max(value, 0));
-}
-
-/// Sends bytes past the event loop and returns how many of them are done with.
-pub fn sendNow(transport: *WSTransport, data: []const u8) usize {
-    const sent = socket.send(transport.connection().socket, data);
-    return if (sent >= 0) @intCast(sent) else refused(transport, sent, data.len);
-}
-
-/// On a connection that is found broken all bytes are done with: as after its end, nothing is sent. Otherwise none are, and
-/// who is to send them next meets the error.
-fn refused(transport: *WSTransport, sent: isize, size: usize) usize {
-    @branchHint(.cold);
-    return if (ending.sendFailed(transport, socket.errorOf(sent))) size else 0;
-}
-
-/// Sends header and payload from where they stand and returns how much of both the kernel took.
-fn sendBoth(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, payload: []const u8) usize {
-    var buffer: [core.header_size_max]u8 = undefined;
-    const message: core.writer.Message = .{ .opcode = opcode, .flags = flags, .payload_size = payload.len };
-    const header = buffer[0..core.header.encode(message.header(null), &buffer)];
-    const sent = socket.sendBoth(transport.connection().socket, header, payload);
-    return if (sent >= 0) @intCast(sent) else refused(transport, sent, header.len + payload.len);
-}
-
-/// Somebody else gives the asyncio transport bytes as well, or gave.
-pub fn noteQueued(transport: *WSTransport) void {
-    transport.connection().queued = .yes;
-}
-
-/// The user has the underlying transport. What is written to our own is heard of; others are asked from now on.
-pub fn noteShared(transport: *WSTransport) void {
-    const connection = transport.connection();
-    if (connection.is_transport_shared or connection.socket == socket.none or transport.ownTcp() != null) return;
-    connection.is_transport_shared = true;
-    if (connection.queued == .no) connection.queued = .perhaps;
-}
-
-/// Gives the asyncio transport what is left of a frame of which the kernel took `sent` bytes.
-pub fn queueRest(transport: *WSTransport, sent: usize, data: *Object) Error!void {
-    // Zero may be an error, which the transport meets when it tries.
-    try if (sent > 0) keep(transport, data) else queue(transport, data);
-}
-
-/// What is left when the kernel took a part of a frame, and so takes no more now; the reference is taken over.
-fn keep(transport: *WSTransport, data: *Object) Error!void {
-    const tcp = transport.ownTcp() orelse return queue(transport, data);
-    defer o.decref(data);
-    transport.connection().queued = .yes;
-    try tcp.keep(data);
-}
-
-/// Gives bytes to the asyncio transport. It may keep the object, so nobody writes to its memory any more; the reference
-/// is taken over. One that is lost, but did not say so yet, would drop them and write log lines about it: it gets none.
-pub fn queue(transport: *WSTransport, data: *Object) Error!void {
-    defer o.decref(data);
-    if (transport.ownTcp()) |tcp| {
-        transport.connection().queued = .yes;
-        return tcp.write(data);
-    }
-    if (transport.connection().lost_by != null) return;
-    const is_closing = try o.callMethod(transport.underlying_transport, transport.state.names.is_closing, .{});
-    defer o.decref(is_closing);
-    if (try o.isTrue(is_closing)) return;
-    transport.connection().queued = .yes;
-    try o.callMethodVoid(transport.underlying_transport, transport.state.names.write, .{data});
 }

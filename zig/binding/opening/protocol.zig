@@ -14,6 +14,7 @@ const pending = @import("pending.zig");
 const ping = @import("../connection/ping.zig");
 const pong = @import("../connection/pong.zig");
 const send = @import("../connection/send.zig");
+const streams = @import("../connection/stream.zig");
 const socket = @import("net").socket;
 const upgrade = @import("opening.zig");
 const upgrade_client = @import("client.zig");
@@ -60,9 +61,10 @@ pub fn create(endpoint: *Endpoint) Error!*Protocol {
     return self;
 }
 
-pub fn connectionMade(self: *Protocol, underlying: *Object) Error!void {
+/// `own` if the transport is one of ours.
+pub fn connectionMade(self: *Protocol, underlying: *Object, own: ?*const streams.Own) Error!void {
     const endpoint = self.endpoint;
-    const transport = try WSTransport.create(endpoint, underlying);
+    const transport = try WSTransport.create(endpoint, underlying, own);
     if (self.transport != null) {
         o.decref(transport);
         return errors.raise("RuntimeError", "connection_made() was called before: a protocol has one connection");
@@ -188,7 +190,7 @@ fn tellWatcher(self: *Protocol) void {
 
 /// Bytes wait in our own transport.
 pub fn queued(self: *Protocol) void {
-    if (self.transport) |transport| send.noteQueued(transport);
+    if (self.transport) |transport| streams.noteQueued(transport);
 }
 
 /// The connection was found broken; `lost` follows once what had arrived is delivered.
@@ -205,7 +207,7 @@ pub fn lost(self: *Protocol, cause: *Object) Error!void {
     const connection = transport.connection();
     ending.noteLoss(transport, cause);
     connection.is_input_ended = true;
-    connection.socket = socket.none;
+    connection.stream.socket = socket.none;
     connection.input.giveUp(self.endpoint.loop_state);
     asyncio.cancelTimer(transport.state, self.endpoint.loop, &connection.end_timer);
     const reason = connection.lost_by orelse cause;
@@ -282,7 +284,7 @@ fn isBufferedProtocol(_: *Protocol, _: ?*Object) callconv(.c) ?*Object {
 }
 
 fn connectionMadeMethod(self: *Protocol, underlying: *Object) callconv(.c) ?*Object {
-    return told(self, connectionMade(self, underlying));
+    return told(self, connectionMade(self, underlying, null));
 }
 
 fn getObject(comptime name: []const u8) fn (*Protocol, ?*anyopaque) callconv(.c) ?*Object {

@@ -8,7 +8,7 @@ const ending = @import("../connection/ending.zig");
 const errors = @import("cpython").errors;
 const log = @import("../eventloop/log.zig");
 const pending = @import("pending.zig");
-const send = @import("../connection/send.zig");
+const streams = @import("../connection/stream.zig");
 const upgrade = @import("opening.zig");
 const Protocol = @import("protocol.zig").Protocol;
 const State = @import("../state/state.zig").State;
@@ -197,5 +197,5 @@ fn sendAnswer(transport: *WSTransport, response: *Object, data: *Object) Error!v
     o.replace(&transport.response, response);
     const endpoint = transport.connection().endpoint;
     if (endpoint.log_debug) log.debug(endpoint, "%r answered with %r", .{ transport.request, response });
-    try send.queue(transport, data);
+    try streams.queue(transport, data);
 }

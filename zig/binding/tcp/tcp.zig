@@ -120,7 +120,7 @@ pub const TcpTransport = extern struct {
         errdefer self.abandon();
         self.own = linux.ownAddress(self.handle);
         try interface.keepNames(self);
-        try protocols.connectionMade(self.protocol.?, &self.ob);
+        try protocols.connectionMade(self.protocol.?, &self.ob, &writing.stream);
         try watching.start(self);
     }
 
@@ -273,7 +273,7 @@ pub const TcpTransport = extern struct {
         self.handle = socket.none;
         // Nobody may send to what has the number next.
         if (self.protocol) |protocol| if (protocol.transport) |transport| {
-            transport.connection().socket = socket.none;
+            transport.connection().stream.socket = socket.none;
         };
         const owner = self.python_socket orelse return linux.close(handle);
         o.callMethodVoid(owner, self.state.names.close, .{}) catch asyncio.surface(self.state, self.endpoint.loop, owner);

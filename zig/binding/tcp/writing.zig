@@ -1,5 +1,6 @@
 //! Sending on a TCP transport: what goes now and what waits, flow control, and what follows when a write fails.
 
+const std = @import("std");
 const args = @import("cpython").args;
 const asyncio = @import("../eventloop/asyncio.zig");
 const c = @import("cpython").capi;
@@ -7,13 +8,56 @@ const o = @import("cpython").object;
 const errors = @import("cpython").errors;
 const linux = @import("net").linux;
 const protocols = @import("../opening/protocol.zig");
+const socket = @import("net").socket;
 const watching = @import("watch.zig");
+const Own = @import("../connection/stream.zig").Own;
 const Protocol = protocols.Protocol;
 const TcpTransport = @import("tcp.zig").TcpTransport;
 const Object = o.Object;
 const Error = o.Error;
 
 const resuming_failed = "protocol.resume_writing() failed";
+
+/// What a connection writes to it with.
+pub const stream: Own = .{
+    .handle = handleOf,
+    .isReading = isReading,
+    .waiting = waitingIn,
+    .write = method(write),
+    .keep = method(keep),
+    .sendFailed = sendFailed,
+};
+
+fn of(transport: *Object) *TcpTransport {
+    return @ptrCast(@alignCast(transport));
+}
+
+fn method(comptime function: fn (*TcpTransport, *Object) Error!void) fn (*Object, *Object) Error!void {
+    return struct {
+        fn call(transport: *Object, data: *Object) Error!void {
+            try function(of(transport), data);
+        }
+    }.call;
+}
+
+fn handleOf(transport: *Object) socket.Handle {
+    return of(transport).handle;
+}
+
+fn isReading(transport: *Object) bool {
+    return of(transport).is_reading;
+}
+
+fn waitingIn(transport: *Object) usize {
+    return of(transport).output.size;
+}
+
+fn sendFailed(transport: *Object, code: std.c.E) bool {
+    const self = of(transport);
+    if (self.is_end_wanted) return false;
+    failWriting(self, code) catch asyncio.surface(self.state, self.endpoint.loop, &self.ob);
+    return true;
+}
 
 /// Sends what waits, as far as the socket takes it.
 pub fn flush(self: *TcpTransport) Error!void {

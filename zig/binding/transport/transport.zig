@@ -10,11 +10,11 @@ const gather = @import("../connection/gather.zig");
 const pong = @import("../connection/pong.zig");
 const interface = @import("interface.zig");
 const socket = @import("net").socket;
+const streams = @import("../connection/stream.zig");
 const table = @import("cython_table.zig");
 const Connection = @import("../connection/connection.zig").Connection;
 const Endpoint = @import("../opening/endpoint.zig").Endpoint;
 const State = @import("../state/state.zig").State;
-const TcpTransport = @import("../tcp/tcp.zig").TcpTransport;
 const Object = o.Object;
 const Error = o.Error;
 
@@ -41,8 +41,8 @@ pub const WSTransport = extern struct {
         return self.private;
     }
 
-    /// A transport over `underlying` (borrowed), in the thread that calls.
-    pub fn create(endpoint: *Endpoint, underlying: *Object) Error!*WSTransport {
+    /// A transport over `underlying` (borrowed), in the thread that calls. `own` if that is one of ours.
+    pub fn create(endpoint: *Endpoint, underlying: *Object, own: ?*const streams.Own) Error!*WSTransport {
         const state = endpoint.state;
         const memory = try o.allocateBytes(@sizeOf(Connection));
         const self = o.allocate(WSTransport, state.types.WSTransport) catch |err| {
@@ -59,6 +59,7 @@ pub const WSTransport = extern struct {
         self.is_client_side = @intFromBool(endpoint.is_client);
         self.connection().* = .{
             .endpoint = o.incref(endpoint),
+            .stream = .{ .own = own },
             .fork_count = endpoint.loop_state.fork_count,
             .thread = c.PyThread_get_thread_ident(),
             .parser = .{
@@ -75,8 +76,9 @@ pub const WSTransport = extern struct {
 
     /// Learns whether the transport is TLS, and its socket, which is optional: some event loops offer none.
     fn inspectUnderlying(self: *WSTransport) Error!void {
-        if (self.ownTcp()) |tcp| {
-            self.connection().socket = tcp.handle;
+        const stream = &self.connection().stream;
+        if (stream.own) |own| {
+            stream.socket = own.handle(self.underlying_transport);
             return;
         }
         const ssl_object = try self.extraInfo(self.state.names.ssl_object);
@@ -86,13 +88,13 @@ pub const WSTransport = extern struct {
         if (handle == socket.none) return;
         socket.setNoDelay(handle);
         if (self.is_secure != 0) return;
-        self.connection().socket = handle;
-        self.connection().socket_goes_with_loop = self.connection().endpoint.loop_state.closes_sockets;
+        stream.socket = handle;
+        stream.socket_goes_with_loop = self.connection().endpoint.loop_state.closes_sockets;
     }
 
     /// The socket under the transport, TLS or not; none if it has none, or has closed it.
     pub fn socketHandle(self: *WSTransport) Error!socket.Handle {
-        if (self.ownTcp()) |tcp| return tcp.handle;
+        if (self.connection().stream.own) |own| return own.handle(self.underlying_transport);
         const raw_socket = try self.extraInfo(self.state.names.socket);
         defer o.decref(raw_socket);
         if (o.isNone(raw_socket) or !socket.is_supported) return socket.none;
@@ -102,12 +104,6 @@ pub const WSTransport = extern struct {
             c.PyErr_Clear();
             return socket.none;
         };
-    }
-
-    /// The transport under it, if that is our own.
-    pub fn ownTcp(self: *WSTransport) ?*TcpTransport {
-        if (!socket.has_own_transport or !o.isInstance(self.underlying_transport, self.state.types.TcpTransport)) return null;
-        return @ptrCast(self.underlying_transport);
     }
 
     pub fn extraInfo(self: *WSTransport, name: *Object) Error!*Object {
@@ -166,7 +162,7 @@ fn traverse(self: *WSTransport, proc: c.visitproc, arg: ?*anyopaque) callconv(.c
 /// Breaks cycles: what leads to users' objects is let go, the object itself stays whole.
 fn clear(self: *WSTransport) callconv(.c) c_int {
     const connection = self.connection();
-    connection.socket = socket.none;
+    connection.stream.socket = socket.none;
     o.clear(&connection.listener);
     o.clear(&connection.exception);
     o.clear(&connection.traceback);
