@@ -20,7 +20,7 @@ from support import stacks
 from support.certificates import make_authority
 from support.proxies import proxy_server
 
-from picows import WSHandshakeError, WSListener, tls, ws_connect
+from picows import WSHandshakeError, WSListener, tls, ws_connect, ws_create_server
 from picows.testing.peers import SECONDS_MAX, raw_server
 from picows.testing.recorder import Recorder, serving
 
@@ -150,6 +150,34 @@ def test_a_cancelled_tls_handshake_concerns_nobody_else(loop: str) -> None:
             await asyncio.sleep(0)
             assert len(descriptors()) <= len(before)
         assert unseen == []
+
+    stacks.run(loop, main())
+
+
+@pytest.mark.parametrize("loop", stacks.LOOPS)
+def test_a_connect_that_is_cancelled_at_any_step_leaves_no_connection(loop: str) -> None:
+    async def main() -> None:
+        options = {"ssl": stacks.server_tls()}
+        server = await ws_create_server(lambda _: Recorder(), "127.0.0.1", 0, **options)
+        url = f"wss://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        steps = 0
+        while True:
+            connecting = asyncio.create_task(
+                ws_connect(WSListener, url, ssl_context=stacks.client_tls())
+            )
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            if not connecting.cancel():
+                break
+            with pytest.raises(asyncio.CancelledError):
+                await connecting
+            steps += 1
+        transport, _ = connecting.result()
+        transport.disconnect()
+        server.close()
+        async with asyncio.timeout(SECONDS_MAX):  # until none of the others is left either
+            await server.wait_closed()
+        assert steps > 3
 
     stacks.run(loop, main())
 
