@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -163,3 +167,47 @@ async def test_a_101_has_no_body_whatever_it_says(more: str) -> None:
         await answered(server, b"", more)
         with pytest.raises(WSInvalidMessageError, match="announces a body"):
             await answered(server, b"", more, strict=True)
+
+
+NESTED = """
+import asyncio
+from picows import ws_connect
+from picows.testing import MemoryNetwork, wire
+from picows.testing.peers import raw_server
+from picows.testing.recorder import URL, Recorder
+
+def factory():
+    # As nest_asyncio does it: turns of the event loop inside of one.
+    loop = asyncio.get_running_loop()
+    asyncio._set_running_loop(None)
+    task = asyncio.tasks._current_tasks.pop(loop, None)
+    for _ in range(9):
+        loop.call_soon(lambda: None)
+        loop._run_once()
+    if task:
+        asyncio.tasks._current_tasks[loop] = task
+    asyncio._set_running_loop(loop)
+    return Recorder()
+
+async def main():
+    async with MemoryNetwork(), raw_server() as server:
+        connecting = asyncio.create_task(ws_connect(factory, URL.format(server.port)))
+        peer = await server.accept()
+        _, headers = await peer.read_head()
+        peer.send_bytes(b"HTTP/1.1 103 Early Hints\\r\\nLink: x\\r\\n\\r\\n")
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        peer.send_bytes(wire.response(headers["sec-websocket-key"]))
+        asyncio.get_running_loop().call_soon(peer.send_bytes, b"\\x81\\x00")
+        await asyncio.wait([connecting])
+
+asyncio.run(main())
+"""
+
+
+def test_bytes_that_come_while_the_factory_runs_end_no_process(root: Path) -> None:
+    """They were searched from behind the interim answer on, where there was nothing of them."""
+    environment = dict(os.environ, PYTHONPATH=str(root))
+    command = [sys.executable, "-c", NESTED]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr

@@ -77,6 +77,8 @@ fn readAnswer(protocol: *Protocol, transport: *WSTransport, bytes: []const u8, a
     const expected = core.handshake.acceptKey(try o.bytesData(endpoint.key));
     if (core.handshake.checkResponse(head, &expected, endpoint.strict != 0)) |failure| return raiseHeader(state, failure, head, raw_head, body, response);
     o.replace(&transport.response, response);
+    // What a factory that runs the event loop lets in is not behind the bytes that were read.
+    protocol.reader = .{};
     try openClient(protocol, transport, response);
     return head.size;
 }
