@@ -39,6 +39,9 @@ pub const Chunk = extern struct {
 
     /// A new memoryview of the bytes from `start` to `end`, for an event loop to receive into or to send.
     pub fn view(self: *Chunk, start: usize, end: usize) Error!*Object {
+        // Making it may collect garbage, which runs code of others: the loop could let go of the chunk.
+        const chunk = o.incref(self);
+        defer o.decref(chunk);
         self.view_start = start;
         self.view_end = end;
         return o.check(c.PyMemoryView_FromObject(&self.ob));

@@ -301,8 +301,8 @@ fn clear(self: *TcpTransport) callconv(.c) c_int {
 fn dealloc(self: *TcpTransport) callconv(.c) void {
     c.PyObject_GC_UnTrack(self);
     finalize(self);
-    _ = clear(self);
     self.output.clear();
+    _ = clear(self);
     // Who accepted it is told nothing: it goes as well, or this would not happen before the connection was lost.
     o.clear(&self.acceptor);
     o.clear(&self.python_socket);
@@ -320,6 +320,7 @@ fn finalize(self: *TcpTransport) callconv(.c) void {
     defer aside.end();
     const status = c.PyErr_ResourceWarning(null, 1, "unclosed TCP transport of picows, fd=%d", self.handle);
     if (status < 0) errors.ignore(@ptrCast(self.ob.ob_type));
+    watching.forget(self);
     self.closeSocket();
 }
 

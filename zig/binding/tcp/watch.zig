@@ -86,6 +86,15 @@ pub fn stop(self: *TcpTransport) void {
     if (self.hub) |hub| hub.remove(self);
 }
 
+/// Like `stop`, of what dies: nobody hears of errors, as that the event loop is closed. libuv ends the process if a socket is
+/// closed that it watches.
+pub fn forget(self: *TcpTransport) void {
+    self.is_reading = false;
+    self.output.clear();
+    update(self) catch c.PyErr_Clear();
+    if (self.hub) |hub| hub.remove(self);
+}
+
 /// Whether the hub reports the socket only for bytes to read.
 pub fn isReadOnly(self: *const TcpTransport) bool {
     return self.hub_events == linux.EPOLL.IN;
