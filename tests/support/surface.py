@@ -100,7 +100,7 @@ class World:
         waiting = [*roots, *self.listener.frames, *self.fuzz.hub()]
         while waiting:
             each = waiting.pop()
-            if id(each) in found or not type(each).__module__.startswith("picows"):
+            if id(each) in found or not classes_of(each):
                 continue
             if isinstance(each, socket.socket):
                 continue  # libuv ends the process if one is closed that it watches
@@ -179,7 +179,7 @@ class Fuzz:
             world.calls_inside = 3
             await asyncio.sleep(0)
             live = world.live()
-            self.kinds.update(type(each).__name__ for each in live)
+            self.kinds.update(*map(classes_of, live))
             for _ in range(20):
                 self.call_something(live)
             with contextlib.suppress(Exception):
@@ -320,6 +320,12 @@ class Fuzz:
                 self.tasks.append(asyncio.ensure_future(result))
             else:
                 result.close()
+
+
+def classes_of(target: Any) -> set[str]:
+    """The classes of the library that an object is of."""
+    classes = type(target).__mro__
+    return {kind.__name__ for kind in classes if kind.__module__.startswith("picows")}
 
 
 def parameters(function: Any) -> list[inspect.Parameter]:
