@@ -56,7 +56,7 @@ def folder_imports(base):
     return graph
 
 
-@pytest.mark.parametrize("base", ["zig/core"])
+@pytest.mark.parametrize("base", ["zig/core", "zig/binding"])
 def test_folders_do_not_import_each_other_in_a_circle(base, root):
     graph = folder_imports(root / base)
     assert len(graph) > 3

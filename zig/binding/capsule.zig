@@ -9,7 +9,7 @@ const native_listener = @import("listener/native_listener.zig");
 const o = @import("cpython").object;
 const State = @import("state/state.zig").State;
 const WSFrame = frames.WSFrame;
-const WSTransport = @import("transport/transport.zig").WSTransport;
+const WSTransport = @import("connection/transport.zig").WSTransport;
 const Object = o.Object;
 const Error = o.Error;
 

@@ -9,10 +9,10 @@ const o = @import("cpython").object;
 const c_interface = @import("capsule.zig");
 const enums = @import("state/enums.zig");
 const frame = @import("frame/frame.zig");
-const listener = @import("listener/listener.zig");
+const listener = @import("listener/type.zig");
 const socket = @import("net").socket;
 const states = @import("state/state.zig");
-const transport = @import("transport/transport.zig");
+const transport = @import("transport/type.zig");
 const upgrade = @import("opening/opening.zig");
 const Object = o.Object;
 const Error = o.Error;
@@ -65,6 +65,7 @@ fn fill(module: *Object, state: *State) Error!void {
         const base = if (comptime std.mem.eql(u8, name, "Protocol"))
             protocol_base
         else if (comptime std.mem.eql(u8, name, "NativeListener")) state.types.WSListener else null;
+        if (comptime @hasField(states.Tables, name)) @field(state.tables, name) = entry[2];
         @field(state.types, name) = try makeType(module, entry[1](), base, entry[2]);
         try o.checkStatus(c.PyModule_AddObjectRef(module, name, @field(state.types, name)));
     }

@@ -13,7 +13,7 @@ const send = @import("send.zig");
 const streams = @import("stream.zig");
 const Chunk = @import("../memory/chunk.zig").Chunk;
 const State = @import("../state/state.zig").State;
-const WSTransport = @import("../transport/transport.zig").WSTransport;
+const WSTransport = @import("transport.zig").WSTransport;
 const Object = o.Object;
 const Error = o.Error;
 

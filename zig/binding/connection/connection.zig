@@ -6,11 +6,11 @@ const ending = @import("ending.zig");
 const o = @import("cpython").object;
 const ping = @import("ping.zig");
 const send = @import("send.zig");
-const Endpoint = @import("../opening/endpoint.zig").Endpoint;
+const Endpoint = @import("endpoint.zig").Endpoint;
 const Gathered = @import("gather.zig").Gathered;
 const Stream = @import("stream.zig").Stream;
 const Input = @import("../memory/receive_buffer.zig").Input;
-const WSListener = @import("../listener/listener.zig").WSListener;
+const WSListener = @import("listener.zig").WSListener;
 const Object = o.Object;
 
 pub const Connection = struct {

@@ -8,8 +8,8 @@ const send = @import("send.zig");
 const Connection = @import("connection.zig").Connection;
 const Input = @import("../memory/receive_buffer.zig").Input;
 const WSFrame = @import("../frame/frame.zig").WSFrame;
-const WSListener = @import("../listener/listener.zig").WSListener;
-const WSTransport = @import("../transport/transport.zig").WSTransport;
+const WSListener = @import("listener.zig").WSListener;
+const WSTransport = @import("transport.zig").WSTransport;
 const Error = o.Error;
 
 /// Delivers the frames that stand in `bytes` and keeps what is left for the next read. False if `yieldRest` took what was

@@ -13,7 +13,7 @@ const pong = @import("pong.zig");
 const send = @import("send.zig");
 const streams = @import("stream.zig");
 const socket = @import("net").socket;
-const WSTransport = @import("../transport/transport.zig").WSTransport;
+const WSTransport = @import("transport.zig").WSTransport;
 const Object = o.Object;
 const Error = o.Error;
 

@@ -8,7 +8,7 @@ const send = @import("send.zig");
 const streams = @import("stream.zig");
 const socket = @import("net").socket;
 const Chunk = @import("../memory/chunk.zig").Chunk;
-const WSTransport = @import("../transport/transport.zig").WSTransport;
+const WSTransport = @import("transport.zig").WSTransport;
 const Error = o.Error;
 
 /// The most that is gathered. It is a chunk of the loop as it has them for outgoing frames.

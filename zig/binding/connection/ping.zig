@@ -10,7 +10,7 @@ const log = @import("../eventloop/log.zig");
 const pong = @import("pong.zig");
 const send = @import("send.zig");
 const socket = @import("net").socket;
-const WSTransport = @import("../transport/transport.zig").WSTransport;
+const WSTransport = @import("transport.zig").WSTransport;
 const Error = o.Error;
 
 /// When a PING goes out; the values of WSAutoPingStrategy.

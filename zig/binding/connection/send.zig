@@ -10,7 +10,7 @@ const gather = @import("gather.zig");
 const frame = @import("../frame/frame.zig");
 const streams = @import("stream.zig");
 const Chunk = @import("../memory/chunk.zig").Chunk;
-const WSTransport = @import("../transport/transport.zig").WSTransport;
+const WSTransport = @import("transport.zig").WSTransport;
 const Object = o.Object;
 const Error = o.Error;
 

@@ -7,7 +7,7 @@ const ending = @import("ending.zig");
 const errors = @import("cpython").errors;
 const o = @import("cpython").object;
 const socket = @import("net").socket;
-const WSTransport = @import("../transport/transport.zig").WSTransport;
+const WSTransport = @import("transport.zig").WSTransport;
 const Object = o.Object;
 const Error = o.Error;
 

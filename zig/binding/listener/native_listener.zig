@@ -4,11 +4,12 @@
 const std = @import("std");
 const c = @import("cpython").capi;
 const errors = @import("cpython").errors;
-const listener = @import("listener.zig");
+const base = @import("type.zig");
+const listener = @import("../connection/listener.zig");
 const o = @import("cpython").object;
 const State = @import("../state/state.zig").State;
 const WSFrame = @import("../frame/frame.zig").WSFrame;
-const WSTransport = @import("../transport/transport.zig").WSTransport;
+const WSTransport = @import("../connection/transport.zig").WSTransport;
 const Object = o.Object;
 const Error = o.Error;
 
@@ -40,7 +41,7 @@ pub fn create(state: *State, callbacks: *const Callbacks, data: ?*anyopaque) Err
         return errors.raise("ValueError", "callbacks.size is not sizeof(picows_py_callbacks): begin with PICOWS_PY_CALLBACKS_INIT");
     }
     const self = try o.allocate(NativeListener, state.types.NativeListener);
-    self.table = .{};
+    self.table = base.vtable;
     self.base.vtable = &self.table;
     self.callbacks = callbacks.*;
     self.data = data;

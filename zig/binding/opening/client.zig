@@ -10,7 +10,7 @@ const streams = @import("../connection/stream.zig");
 const upgrade = @import("opening.zig");
 const State = @import("../state/state.zig").State;
 const Protocol = @import("protocol.zig").Protocol;
-const WSTransport = @import("../transport/transport.zig").WSTransport;
+const WSTransport = @import("../connection/transport.zig").WSTransport;
 const Object = o.Object;
 const Error = o.Error;
 

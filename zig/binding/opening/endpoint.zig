@@ -1,8 +1,7 @@
-//! Endpoint: what the connections of one ws_connect or ws_create_server call have in common, and the protocol factory
-//! that asyncio calls for each of them. Made by picows.connect and picows.serve; not for users.
+//! Endpoint as a Python type: its arguments, and the protocol factory that asyncio calls for each connection. Made by
+//! picows.connect and picows.serve; not for users.
 
 const std = @import("std");
-const core = @import("core");
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
 const errors = @import("cpython").errors;
@@ -10,45 +9,10 @@ const log = @import("../eventloop/log.zig");
 const ping = @import("../connection/ping.zig");
 const pendings = @import("pending.zig");
 const protocol = @import("protocol.zig");
-const Pending = pendings.Pending;
-const LoopState = @import("../memory/loop_state.zig").LoopState;
+const Endpoint = @import("../connection/endpoint.zig").Endpoint;
 const State = @import("../state/state.zig").State;
 const Object = o.Object;
 const Error = o.Error;
-
-pub const Endpoint = extern struct {
-    ob: Object,
-    state: *State,
-    loop_state: *LoopState,
-    loop: *Object,
-    logger: *Object,
-    listener_factory: *Object,
-    /// Infinite if there is no limit.
-    handshake_seconds: f64,
-    /// A client's request: the WSUpgradeRequest, its bytes, and its Sec-WebSocket-Key. None for a server.
-    request: *Object,
-    request_bytes: *Object,
-    key: *Object,
-    max_frame_size: c.Py_ssize_t,
-    disconnect_on_exception: c_int,
-    enable_auto_pong: c_int,
-    strict: c_int,
-    coalesce_sends: c_int,
-    /// A client's factory takes (request, response).
-    factory_takes_handshake: c_int,
-    enable_auto_ping: c_int,
-    ping_idle_seconds: f64,
-    ping_reply_seconds: f64,
-    /// A ping.Strategy.
-    ping_strategy: c_int,
-    pending: Pending,
-    is_client: bool,
-    log_debug: bool,
-
-    pub fn role(self: *const Endpoint) core.Role {
-        return if (self.is_client) .client else .server;
-    }
-};
 
 /// Clients that all come back at once have to fit in, or the first of them are sent away while the last connect. Some 400 MiB
 /// at the most, if each has sent a head of the largest size without its last byte.

@@ -3,36 +3,18 @@
 
 const std = @import("std");
 const asyncio = @import("../eventloop/asyncio.zig");
-const c = @import("cpython").capi;
 const o = @import("cpython").object;
 const errors = @import("cpython").errors;
 const upgrade = @import("opening.zig");
-const Endpoint = @import("endpoint.zig").Endpoint;
+const endpoints = @import("../connection/endpoint.zig");
+const Endpoint = endpoints.Endpoint;
+const Place = endpoints.Place;
 const Protocol = @import("protocol.zig").Protocol;
 const Object = o.Object;
 const Error = o.Error;
 
 /// A timer may come early by this: an event loop's clock has steps, of a millisecond in uvloop.
 const clock_step = 0.001;
-
-/// In an endpoint: the list through its protocols.
-pub const Pending = extern struct {
-    first: ?*Protocol = null,
-    last: ?*Protocol = null,
-    count: usize = 0,
-    count_max: usize,
-    /// A TimerHandle for the deadline of the oldest, or of one that was before it.
-    timer: ?*Object = null,
-};
-
-/// In a protocol: its place in the list.
-pub const Place = extern struct {
-    is_taken: bool = false,
-    previous: ?*Protocol = null,
-    next: ?*Protocol = null,
-    /// In the event loop's time; infinite if there is none.
-    deadline: f64 = 0,
-};
 
 /// The opening handshake begins. If that makes one too many, who has taken longest goes.
 pub fn begin(protocol: *Protocol) Error!void {
@@ -45,12 +27,13 @@ pub fn begin(protocol: *Protocol) Error!void {
     }
     // Code of the event loop ran, which may have come here as well.
     unlink(protocol);
-    protocol.place = .{ .is_taken = true, .previous = pending.last, .deadline = deadline };
-    if (pending.last) |last| last.place.next = protocol else pending.first = protocol;
-    pending.last = protocol;
+    const place = &protocol.place;
+    place.* = .{ .is_taken = true, .previous = pending.last, .deadline = deadline };
+    if (pending.last) |last| last.next = place else pending.first = place;
+    pending.last = place;
     pending.count += 1;
     if (pending.count <= pending.count_max) return;
-    const oldest = o.incref(pending.first.?);
+    const oldest = o.incref(protocolAt(pending.first.?));
     defer o.decref(oldest);
     end(oldest);
     try upgrade.crowdedOut(oldest);
@@ -70,10 +53,14 @@ pub fn unlink(protocol: *Protocol) void {
     const place = protocol.place;
     if (!place.is_taken) return;
     const pending = &protocol.endpoint.pending;
-    if (place.previous) |previous| previous.place.next = place.next else pending.first = place.next;
-    if (place.next) |next| next.place.previous = place.previous else pending.last = place.previous;
+    if (place.previous) |previous| previous.next = place.next else pending.first = place.next;
+    if (place.next) |next| next.previous = place.previous else pending.last = place.previous;
     protocol.place = .{};
     pending.count -= 1;
+}
+
+fn protocolAt(place: *Place) *Protocol {
+    return @alignCast(@fieldParentPtr("place", place));
 }
 
 fn startTimer(endpoint: *Endpoint, seconds: f64) Error!void {
@@ -94,9 +81,9 @@ pub fn timedOut(endpoint: *Endpoint) Error!void {
 }
 
 fn endExpired(endpoint: *Endpoint, now: f64) Error!void {
-    while (endpoint.pending.first) |protocol| {
-        if (protocol.place.deadline > now + clock_step) return;
-        _ = o.incref(protocol);
+    while (endpoint.pending.first) |place| {
+        if (place.deadline > now + clock_step) return;
+        const protocol = o.incref(protocolAt(place));
         defer o.decref(protocol);
         end(protocol);
         try upgrade.timedOut(protocol);
@@ -105,5 +92,5 @@ fn endExpired(endpoint: *Endpoint, now: f64) Error!void {
 
 fn rearm(endpoint: *Endpoint, now: f64) Error!void {
     const oldest = endpoint.pending.first orelse return;
-    if (endpoint.pending.timer == null) try startTimer(endpoint, oldest.place.deadline - now);
+    if (endpoint.pending.timer == null) try startTimer(endpoint, oldest.deadline - now);
 }

@@ -8,7 +8,7 @@ const clock = @import("../eventloop/clock.zig");
 const delivery = @import("../connection/delivery.zig");
 const ending = @import("../connection/ending.zig");
 const errors = @import("cpython").errors;
-const listeners = @import("../listener/listener.zig");
+const listeners = @import("../connection/listener.zig");
 const log = @import("../eventloop/log.zig");
 const pending = @import("pending.zig");
 const ping = @import("../connection/ping.zig");
@@ -18,13 +18,15 @@ const streams = @import("../connection/stream.zig");
 const socket = @import("net").socket;
 const upgrade = @import("opening.zig");
 const upgrade_client = @import("client.zig");
-const Endpoint = @import("endpoint.zig").Endpoint;
+const endpoints = @import("../connection/endpoint.zig");
+const Endpoint = endpoints.Endpoint;
+const Place = endpoints.Place;
 const Gathered = @import("../connection/gather.zig").Gathered;
 const Room = @import("../memory/chunk.zig").Room;
 const Input = @import("../memory/receive_buffer.zig").Input;
 const State = @import("../state/state.zig").State;
 const WSListener = listeners.WSListener;
-const WSTransport = @import("../transport/transport.zig").WSTransport;
+const WSTransport = @import("../connection/transport.zig").WSTransport;
 const Object = o.Object;
 const Error = o.Error;
 
@@ -40,7 +42,7 @@ pub const Protocol = extern struct {
     /// Who made a connection that may end before it has a transport: the server of TLS. Null if there is nobody.
     watcher: ?*Object,
     /// Among the connections whose handshake is not done.
-    place: pending.Place,
+    place: Place,
     /// How far the head of the handshake was read; a server's is not behind interim ones.
     reader: core.answer.AnswerReader,
 

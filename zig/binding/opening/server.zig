@@ -12,8 +12,8 @@ const streams = @import("../connection/stream.zig");
 const upgrade = @import("opening.zig");
 const Protocol = @import("protocol.zig").Protocol;
 const State = @import("../state/state.zig").State;
-const WSListener = @import("../listener/listener.zig").WSListener;
-const WSTransport = @import("../transport/transport.zig").WSTransport;
+const WSListener = @import("../connection/listener.zig").WSListener;
+const WSTransport = @import("../connection/transport.zig").WSTransport;
 const Object = o.Object;
 const Error = o.Error;
 

@@ -159,6 +159,13 @@ pub const Enums = struct {
     pub const close_code_count = std.enums.values(core.CloseCode).len;
 };
 
+/// The tables of C functions of the types that native code may call: of `Types`, those of the same name.
+pub const Tables = struct {
+    WSFrame: *const anyopaque,
+    WSListener: *const anyopaque,
+    WSTransport: *const anyopaque,
+};
+
 pub const State = struct {
     names: Names,
     imports: Imports,
@@ -167,6 +174,7 @@ pub const State = struct {
     enums: Enums,
     mask: core.mask.Kernel,
     method_call: MethodCall,
+    tables: Tables,
     /// The table for extensions: memory that is freed with the module.
     api: ?*anyopaque,
 

@@ -7,7 +7,7 @@ const c = @import("cpython").capi;
 const calls = @import("calls.zig");
 const errors = @import("cpython").errors;
 const o = @import("cpython").object;
-const WSTransport = @import("transport.zig").WSTransport;
+const WSTransport = @import("../connection/transport.zig").WSTransport;
 const Object = o.Object;
 const Error = o.Error;
 

@@ -11,7 +11,7 @@ const frame_flags = @import("../frame/flags.zig");
 const ping = @import("../connection/ping.zig");
 const pong = @import("../connection/pong.zig");
 const streams = @import("../connection/stream.zig");
-const WSTransport = @import("transport.zig").WSTransport;
+const WSTransport = @import("../connection/transport.zig").WSTransport;
 const Object = o.Object;
 const Error = o.Error;
 

@@ -1,26 +1,24 @@
-//! WSTransport: the user's end of a connection. Its memory, its life, and what native code may call.
+//! WSTransport: the user's end of a connection, as the rest of the binding sees it. Its Python type is in transport/.
 
-const std = @import("std");
 const core = @import("core");
 const asyncio = @import("../eventloop/asyncio.zig");
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
 const errors = @import("cpython").errors;
-const gather = @import("../connection/gather.zig");
+const gather = @import("gather.zig");
 const pong = @import("../connection/pong.zig");
-const interface = @import("interface.zig");
 const socket = @import("net").socket;
-const streams = @import("../connection/stream.zig");
-const table = @import("cython_table.zig");
-const Connection = @import("../connection/connection.zig").Connection;
-const Endpoint = @import("../opening/endpoint.zig").Endpoint;
+const streams = @import("stream.zig");
+const Connection = @import("connection.zig").Connection;
+const Endpoint = @import("endpoint.zig").Endpoint;
 const State = @import("../state/state.zig").State;
 const Object = o.Object;
 const Error = o.Error;
 
 pub const WSTransport = extern struct {
     ob: Object,
-    vtable: *const table.VTable,
+    /// The table of C functions through which Cython calls it.
+    vtable: *const anyopaque,
     // The fields from here to `is_disconnected` are public to native code, in the order of picows.pxd.
     underlying_transport: *Object,
     request: *Object,
@@ -50,7 +48,7 @@ pub const WSTransport = extern struct {
             return err;
         };
         self.private = @ptrCast(@alignCast(memory.ptr));
-        self.vtable = &table.vtable;
+        self.vtable = state.tables.WSTransport;
         self.state = state;
         self.underlying_transport = o.incref(underlying);
         self.request = o.incref(endpoint.request);
@@ -132,83 +130,3 @@ pub const WSTransport = extern struct {
             "connection's; use loop.call_soon_threadsafe()");
     }
 };
-
-const object_fields = .{ "underlying_transport", "request", "response", "close_handshake" };
-
-fn traverse(self: *WSTransport, proc: c.visitproc, arg: ?*anyopaque) callconv(.c) c_int {
-    const connection = self.connection();
-    const others = [_]?*Object{
-        @ptrCast(self.ob.ob_type),
-        @ptrCast(connection.endpoint),
-        @ptrCast(connection.listener),
-        connection.exception,
-        connection.traceback,
-        connection.lost_by,
-        connection.waiters,
-        connection.ping_timer,
-        connection.end_timer,
-    };
-    for (others) |object| {
-        const status = o.visit(object, proc, arg);
-        if (status != 0) return status;
-    }
-    inline for (object_fields) |name| {
-        const status = o.visit(@field(self, name), proc, arg);
-        if (status != 0) return status;
-    }
-    return pong.traverse(connection, proc, arg);
-}
-
-/// Breaks cycles: what leads to users' objects is let go, the object itself stays whole.
-fn clear(self: *WSTransport) callconv(.c) c_int {
-    const connection = self.connection();
-    connection.stream.socket = socket.none;
-    o.clear(&connection.listener);
-    o.clear(&connection.exception);
-    o.clear(&connection.traceback);
-    o.clear(&connection.lost_by);
-    o.clear(&connection.waiters);
-    o.clear(&connection.ping_timer);
-    o.clear(&connection.end_timer);
-    pong.clear(connection);
-    o.clear(&connection.held_pong);
-    inline for (object_fields) |name| o.replace(&@field(self, name), c.none());
-    return 0;
-}
-
-fn dealloc(self: *WSTransport) callconv(.c) void {
-    c.PyObject_GC_UnTrack(self);
-    if (self.weakrefs != null) c.PyObject_ClearWeakRefs(&self.ob);
-    _ = clear(self);
-    inline for (object_fields) |name| o.decref(@field(self, name));
-    const connection = self.connection();
-    connection.input.deinit();
-    o.decref(connection.endpoint);
-    o.freeBytes(std.mem.asBytes(connection));
-    o.free(&self.ob);
-}
-
-const members = [_]c.PyMemberDef{
-    .{ .name = "__weaklistoffset__", .type = c.T_PYSSIZET, .offset = @offsetOf(WSTransport, "weakrefs"), .flags = c.READONLY },
-    .{},
-};
-
-const slots = [_]c.PyType_Slot{
-    o.slot(c.Py_tp_doc, @import("transport_doc.zig").class),
-    o.slot(c.Py_tp_traverse, &traverse),
-    o.slot(c.Py_tp_clear, &clear),
-    o.slot(c.Py_tp_dealloc, &dealloc),
-    o.slot(c.Py_tp_methods, &interface.methods),
-    o.slot(c.Py_tp_getset, &interface.attributes),
-    o.slot(c.Py_tp_members, &members),
-    o.slots_end,
-};
-
-pub fn spec() c.PyType_Spec {
-    return .{
-        .name = "picows.picows.WSTransport",
-        .basicsize = @sizeOf(WSTransport),
-        .flags = c.Py_TPFLAGS_DEFAULT | c.Py_TPFLAGS_HAVE_GC | c.Py_TPFLAGS_DISALLOW_INSTANTIATION,
-        .slots = &slots,
-    };
-}

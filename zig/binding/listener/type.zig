@@ -1,5 +1,4 @@
-//! WSListener: the user's handler. The library calls it through the table of C functions, whose base entries look up a
-//! Python override; a subclass written in Cython or C puts its own functions into the table.
+//! WSListener as a Python type, and the base entries of its table, which look up a Python override.
 
 const core = @import("core");
 const c = @import("cpython").capi;
@@ -7,29 +6,22 @@ const o = @import("cpython").object;
 const doc = @import("listener_doc.zig");
 const errors = @import("cpython").errors;
 const WSFrame = @import("../frame/frame.zig").WSFrame;
-const WSTransport = @import("../transport/transport.zig").WSTransport;
+const VTable = @import("../connection/listener.zig").VTable;
+const WSListener = @import("../connection/listener.zig").WSListener;
+const WSTransport = @import("../connection/transport.zig").WSTransport;
 const State = @import("../state/state.zig").State;
 const Object = o.Object;
 const Error = o.Error;
 
-pub const WSListener = extern struct {
-    ob: Object,
-    vtable: *const VTable,
-    weakrefs: ?*Object,
+pub const vtable: VTable = .{
+    .on_ws_connected = onConnected,
+    .on_ws_frame = onFrame,
+    .on_ws_disconnected = onDisconnected,
+    .send_user_specific_ping = sendPing,
+    .is_user_specific_pong = isPong,
+    .pause_writing = pauseWriting,
+    .resume_writing = resumeWriting,
 };
-
-/// C functions in the order of picows.pxd. With `skip_dispatch` non-zero an entry is the default behaviour itself, which
-/// is what a call of `super()` or of the base class wants; with zero it calls what the object's class defines.
-pub const VTable = extern struct {
-    on_ws_connected: *const fn (*WSListener, *WSTransport, c_int) callconv(.c) ?*Object = onConnected,
-    on_ws_frame: *const fn (*WSListener, *WSTransport, *WSFrame, c_int) callconv(.c) ?*Object = onFrame,
-    on_ws_disconnected: *const fn (*WSListener, *WSTransport, c_int) callconv(.c) ?*Object = onDisconnected,
-    send_user_specific_ping: *const fn (*WSListener, *WSTransport, c_int) callconv(.c) ?*Object = sendPing,
-    is_user_specific_pong: *const fn (*WSListener, *WSFrame, c_int) callconv(.c) ?*Object = isPong,
-    pause_writing: *const fn (*WSListener, c_int) callconv(.c) ?*Object = pauseWriting,
-    resume_writing: *const fn (*WSListener, c_int) callconv(.c) ?*Object = resumeWriting,
-};
-pub const vtable: VTable = .{};
 
 /// Cython lets None through where it was told a class. True after raising TypeError.
 inline fn refuseNone(argument: anytype) bool {
@@ -70,7 +62,7 @@ fn isPong(self: *WSListener, frame: *WSFrame, skip_dispatch: c_int) callconv(.c)
 }
 
 // These two have no transport to log through or to take names from; the protocol, which calls them, has looked up whether
-// there is an override (see `pauseIsDefault`), so that the default, a warning, is written with the connection's logger.
+// there is an override (see `WSListener.pauseIsDefault`), so that the default, a warning, is written with the connection's logger.
 
 fn pauseWriting(self: *WSListener, skip_dispatch: c_int) callconv(.c) ?*Object {
     return flowControl(self, skip_dispatch, "pause_writing");
@@ -85,35 +77,6 @@ fn flowControl(self: *WSListener, skip_dispatch: c_int, comptime name: [:0]const
     const bound = o.check(c.PyObject_GetAttrString(&self.ob, name)) catch return null;
     defer o.decref(bound);
     return c.PyObject_CallNoArgs(bound);
-}
-
-/// Whether pings and their answers are what WSListener makes them: PING and PONG.
-pub fn pingsAreUsual(self: *WSListener, state: *State) Error!bool {
-    return self.vtable.send_user_specific_ping == &sendPing and self.vtable.is_user_specific_pong == &isPong and
-        try inherits(self, state, state.names.send_user_specific_ping) and
-        try inherits(self, state, state.names.is_user_specific_pong);
-}
-
-pub fn pauseIsDefault(self: *WSListener, state: *State) Error!bool {
-    return self.vtable.pause_writing == &pauseWriting and try inherits(self, state, state.names.pause_writing);
-}
-
-pub fn resumeIsDefault(self: *WSListener, state: *State) Error!bool {
-    return self.vtable.resume_writing == &resumeWriting and try inherits(self, state, state.names.resume_writing);
-}
-
-/// Whether what Python finds under `name` on the listener is the method that WSListener defines. Bound methods are equal
-/// if they bind the same function to the same object.
-fn inherits(self: *WSListener, state: *State, name: *Object) Error!bool {
-    const found = try o.check(c.PyObject_GetAttr(&self.ob, name));
-    defer o.decref(found);
-    const default = try o.check(c.PyObject_GetAttr(state.types.WSListener, name));
-    defer o.decref(default);
-    const bound = try o.callMethod(default, state.names.__get__, .{self});
-    defer o.decref(bound);
-    const equal = c.PyObject_RichCompareBool(found, bound, c.Py_EQ);
-    try o.checkStatus(equal);
-    return equal != 0;
 }
 
 // The defaults as Python calls them: `super().on_ws_frame(transport, frame)`. They take any objects that behave.
