@@ -53,7 +53,7 @@ pub const LoopState = extern struct {
     /// Memory to receive up to `size` bytes into, the `prefix` that they stand behind among them.
     pub fn room(self: *LoopState, prefix: []const u8, size: usize) Error!Room {
         const is_free = if (self.chunk) |chunk| !self.lent and chunk.capacity >= size else false;
-        if (!is_free) try self.renew(size);
+        if (!is_free) try self.renew(@max(size, chunk_size));
         const chunk = self.chunk.?;
         @memcpy(chunk.data[0..prefix.len], prefix);
         return .{ .chunk = chunk, .start = prefix.len, .end = size };

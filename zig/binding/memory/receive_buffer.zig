@@ -11,6 +11,11 @@ const Room = chunks.Room;
 const LoopState = loops.LoopState;
 const Error = o.Error;
 
+/// The least that a read into the shared chunk takes behind what was left over.
+const read_size_min = 16 * 1024;
+/// How long the delivery of one read should take at the most: others wait for it. Many small frames take long.
+pub const slice_seconds = 0.002;
+
 /// Frames up to this size are completed in the shared chunk: copying their start twice is cheaper than a read of its own.
 const shared_frame_size_max = 64 * 1024;
 
@@ -21,7 +26,8 @@ pub const Input = struct {
     own: ?*Chunk = null,
     own_size: usize = 0,
     frame_size: usize = 0,
-    /// The most that a read into the shared chunk takes: who sent a large frame may send another.
+    /// The most that a read into the shared chunk takes: who sent a large frame may send another, and who sends many small ones
+    /// has to leave time to others.
     read_size: usize = loops.chunk_size,
 
     /// The bytes received so far and not yet used, with a reference to the memory that they stand in.
@@ -34,7 +40,7 @@ pub const Input = struct {
 
     /// Memory to receive into.
     pub fn room(self: *Input, loop: *LoopState) Error!Room {
-        if (self.own == null) return loop.room(self.tail, self.read_size);
+        if (self.own == null) return loop.room(self.tail, @max(self.read_size, self.tail.len + read_size_min));
         if (self.own_size == self.own.?.capacity) try self.growOwn(loop);
         const chunk = self.own.?;
         // No byte behind the frame: it would have to be copied away again.
@@ -72,6 +78,13 @@ pub const Input = struct {
         const chunk = loop.lend();
         self.freeTail();
         return .{ .chunk = chunk, .bytes = chunk.data[0..size], .from = .shared };
+    }
+
+    /// The delivery of a read as large as it may be took so long: the next one takes less or more.
+    pub fn pace(self: *Input, seconds: f64) void {
+        if (self.read_size > loops.chunk_size) return;
+        if (seconds > slice_seconds) self.read_size = @max(self.read_size / 2, read_size_min);
+        if (seconds < slice_seconds / 4.0) self.read_size = @min(self.read_size * 2, loops.chunk_size);
     }
 
     fn unexpected() Error {

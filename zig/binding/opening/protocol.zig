@@ -14,6 +14,7 @@ const pending = @import("pending.zig");
 const ping = @import("../connection/ping.zig");
 const pong = @import("../connection/pong.zig");
 const send = @import("../connection/send.zig");
+const receive_buffer = @import("../memory/receive_buffer.zig");
 const streams = @import("../connection/stream.zig");
 const socket = @import("net").socket;
 const upgrade = @import("opening.zig");
@@ -23,12 +24,15 @@ const Endpoint = endpoints.Endpoint;
 const Place = endpoints.Place;
 const Gathered = @import("../connection/gather.zig").Gathered;
 const Room = @import("../memory/chunk.zig").Room;
-const Input = @import("../memory/receive_buffer.zig").Input;
 const State = @import("../state/state.zig").State;
+const Input = receive_buffer.Input;
 const WSListener = listeners.WSListener;
 const WSTransport = @import("../connection/transport.zig").WSTransport;
 const Object = o.Object;
 const Error = o.Error;
+
+/// Reads from this size on are looked at for how long their delivery takes.
+const large_read_size_min = 16 * 1024;
 
 pub const Protocol = extern struct {
     ob: Object,
@@ -111,7 +115,19 @@ fn getBuffer(self: *Protocol, _: *Object) callconv(.c) ?*Object {
 fn bufferUpdated(self: *Protocol, count_object: *Object) callconv(.c) ?*Object {
     const count = c.PyLong_AsSsize_t(count_object);
     if (count < 0) return if (c.PyErr_Occurred() != null) null else o.none();
-    return told(self, received(self, @intCast(count)));
+    received(self, @intCast(count)) catch |failure| return told(self, @as(Error!void, failure));
+    // Nobody says here whether there is more.
+    if (count >= large_read_size_min) _ = pace(self);
+    return o.none();
+}
+
+/// After a read that filled its memory: how much the next one takes. Whether it may follow at once.
+pub fn pace(self: *Protocol) bool {
+    const transport = self.transport orelse return false;
+    const connection = transport.connection();
+    const seconds = clock.now(transport.state) - connection.received_at;
+    connection.input.pace(seconds);
+    return seconds < receive_buffer.slice_seconds / 4.0;
 }
 
 /// What an event loop's transport gets of a callback. Those of uvloop swallow KeyboardInterrupt and SystemExit.

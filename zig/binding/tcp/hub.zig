@@ -4,6 +4,7 @@
 
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
+const clock = @import("../eventloop/clock.zig");
 const errors = @import("cpython").errors;
 const linux = @import("net").linux;
 const watching = @import("watch.zig");
@@ -12,8 +13,10 @@ const TcpTransport = @import("tcp.zig").TcpTransport;
 const Object = o.Object;
 const Error = o.Error;
 
-/// How many connections are served before other callbacks of the event loop get their turn.
+/// How many connections are served before other callbacks of the event loop get their turn, and for how long. One of them,
+/// which is served in any case, takes what `TcpTransport.serve` allows.
 const batch_size_max = 64;
+const turn_seconds_max = 0.002;
 
 /// The event loop's reader owns the hub, so that the hub, with the connections that nobody ended, goes when the loop
 /// goes. `LoopState` knows it without a reference.
@@ -24,6 +27,11 @@ pub const Hub = extern struct {
     /// The connections that were not lost, each with a reference, linked through themselves.
     first: ?*TcpTransport,
     count: usize,
+    /// Those that were ready when the set was last asked; from `ready_next` to `ready_end` they wait to be served. Without
+    /// references: one that leaves is taken out.
+    ready: [batch_size_max]linux.epoll_event,
+    ready_next: usize,
+    ready_end: usize,
 
     /// The hub of an event loop (borrowed), made when first asked for.
     pub fn of(loop_state: *LoopState, loop: *Object) Error!*Hub {
@@ -76,6 +84,9 @@ pub const Hub = extern struct {
     pub fn remove(self: *Hub, transport: *TcpTransport) void {
         if (transport.hub_events != 0) _ = linux.epollControl(self.epoll, linux.EPOLL.CTL_DEL, transport.handle, 0, null);
         transport.hub_events = 0;
+        for (self.ready[self.ready_next..self.ready_end]) |*event| {
+            if (event.data.ptr == @intFromPtr(transport)) event.data.ptr = 0;
+        }
         if (transport.hub_previous) |previous| previous.hub_next = transport.hub_next else self.first = transport.hub_next;
         if (transport.hub_next) |next| next.hub_previous = transport.hub_previous;
         transport.hub_previous = null;
@@ -92,19 +103,28 @@ pub const Hub = extern struct {
             defer o.decref(only);
             return only.handleReady(.{ .in = true });
         }
-        var memory: [batch_size_max]linux.epoll_event = undefined;
-        const events = linux.epollReady(self.epoll, &memory);
-        // What one connection's callback does may end another that is in this batch.
-        for (events) |event| _ = o.incref(target(event));
-        defer for (events) |event| o.decref(target(event));
-        for (events) |event| {
-            // An error leaves the rest to the next call: they are still ready.
-            if (target(event).hub == self) try target(event).handleReady(.of(event.events));
+        const state = self.loop_state.state;
+        const started = clock.now(state);
+        // Who had to wait goes first. A callback that runs the event loop goes on from here.
+        if (self.ready_next == self.ready_end) self.ask();
+        while (self.ready_next < self.ready_end) {
+            const event = self.ready[self.ready_next];
+            self.ready_next += 1;
+            try serveOne(event);
+            if (clock.now(state) - started > turn_seconds_max) return;
         }
     }
 
-    fn target(event: linux.epoll_event) *TcpTransport {
-        return @ptrFromInt(event.data.ptr);
+    fn ask(self: *Hub) void {
+        self.ready_next = 0;
+        self.ready_end = linux.epollReady(self.epoll, &self.ready).len;
+    }
+
+    fn serveOne(event: linux.epoll_event) Error!void {
+        const transport: *TcpTransport = @ptrFromInt(if (event.data.ptr == 0) return else event.data.ptr);
+        _ = o.incref(transport);
+        defer o.decref(transport);
+        try transport.handleReady(.of(event.events));
     }
 };
 

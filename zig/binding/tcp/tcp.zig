@@ -166,7 +166,7 @@ pub const TcpTransport = extern struct {
     }
 
     /// A read that does not fill the memory took all there was, unless the socket is known to be broken: then there is an end
-    /// to be read to.
+    /// to be read to. Others get their turn when that takes long.
     fn readInto(self: *TcpTransport, protocol: *Protocol, to_the_end: bool) Error!void {
         var reads: usize = 0;
         while (self.is_reading) {
@@ -182,8 +182,12 @@ pub const TcpTransport = extern struct {
                     const is_open = !protocol.place.is_taken;
                     try protocols.received(protocol, count);
                     if (is_open) try watching.settle(self);
+                    if (count < memory.len) {
+                        if (!to_the_end) return;
+                        continue;
+                    }
                     reads += 1;
-                    if (!to_the_end and (count < memory.len or reads == reads_max)) return;
+                    if (!protocols.pace(protocol) or reads == reads_max) return if (to_the_end) self.readLater();
                 },
             }
         }
@@ -192,6 +196,12 @@ pub const TcpTransport = extern struct {
     /// In the child of a fork, of a connection of the parent's: two processes that send would send into each other's frames.
     pub fn isInherited(self: *const TcpTransport) bool {
         return self.fork_count != self.endpoint.loop_state.fork_count;
+    }
+
+    /// The end of a broken connection is read to in another turn.
+    fn readLater(self: *TcpTransport) Error!void {
+        if (!self.is_reading) return;
+        try if (self.is_broken) self.schedule("_drain", .{}) else watching.rearm(self);
     }
 
     pub fn setReading(self: *TcpTransport, is_reading: bool) Error!void {
