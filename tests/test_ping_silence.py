@@ -171,6 +171,7 @@ async def test_a_measure_that_is_answered_is_an_answer_as_well() -> None:
         assert pair.listener.frames == []
 
 
+@pytest.mark.slow
 async def test_who_sends_without_end_but_answers_nothing_is_given_up() -> None:
     async with pinging("client", seconds=0.03, auto_ping_strategy=PERIODICALLY) as pair:
         flood = asyncio.create_task(send_without_end(pair))

@@ -19,6 +19,8 @@ from picows.testing import wire
 from picows.testing.recorder import Recorder, serving
 from picows.testing.wire import PING, PONG, TEXT, Frame
 
+pytestmark = pytest.mark.slow
+
 ROLES = ["client", "server"]
 STRATEGIES = list(WSAutoPingStrategy)
 PERIODICALLY = WSAutoPingStrategy.PING_PERIODICALLY
@@ -145,7 +147,7 @@ def test_an_answer_that_waits_in_the_kernel_counts(
                 peer.send(Frame(PONG))
                 time.sleep(2 * seconds)
                 count += 1
-                if count == 3 or listener.transport.is_disconnected:
+                if count == 2 or listener.transport.is_disconnected:
                     done.set()
 
             loop.add_reader(peer.sock.fileno(), on_ping)
