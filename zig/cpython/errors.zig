@@ -1,6 +1,7 @@
 //! Raising Python exceptions, and holding one while other code runs.
 
 const std = @import("std");
+const builtin = @import("builtin");
 const c = @import("capi.zig");
 const o = @import("object.zig");
 const Object = o.Object;
@@ -26,8 +27,10 @@ pub fn raiseNew(class: *Object, args: anytype) Error {
     return error.Python;
 }
 
-/// Raises the OSError of a system call's error number, of the class that belongs to it.
+/// Raises the OSError of a system call's error number, of the class that belongs to it. Not on Windows, where the extension
+/// makes no system calls.
 pub fn raiseErrno(code: anytype) Error {
+    if (builtin.os.tag == .windows) unreachable;
     std.c._errno().* = @backingInt(code);
     _ = c.PyErr_SetFromErrno(c.exception("OSError"));
     return error.Python;
