@@ -27,6 +27,7 @@ FOLDERS = {
     "02be7bc6ec3632cb": "http",
     "06bc55b976771266": "close",
     "092b305acb66913c": "header",
+    "1d296eecece443e1": "negotiation",
     "29cbe664ab42445a": "utf8",
     "624fede0f8f63fa2": "deflate",
     "92fe8116b54f1935": "parser",

@@ -7,7 +7,17 @@ from types import ModuleType
 
 import pytest
 
-TARGETS = ["close", "deflate", "handshake", "header", "http", "inflate", "parser", "utf8"]
+TARGETS = [
+    "close",
+    "deflate",
+    "handshake",
+    "header",
+    "http",
+    "inflate",
+    "negotiation",
+    "parser",
+    "utf8",
+]
 FILES_MAX = 100
 SIZE_MAX = 1024  # zig/core/testing/corpus_fuzz.zig
 

@@ -22,6 +22,7 @@ NOT_MESSAGES = [
     r"HTTP/1\.1 101 .*",  # what goes onto the wire
     r"(… )+HTTP/1\.1.*",
     r"CONNECT … HTTP/1\.1.*",
+    r"…; server_no_context_takeover; .*",
     r"[A-Z][\w-]+: …?(\r\n)?",
     r"Upgrade, close",
     r"Basic …?",

@@ -74,3 +74,12 @@ pub const inflate = @import("deflate/inflate.zig");
 
 /// Deflate for messages: `Deflate`, `Settings`, `Block`, `Flush`.
 pub const deflate = @import("deflate/deflate.zig");
+
+/// Compressed messages, RFC 7692: `Agreement`, `Receiver`, `Sender`.
+pub const permessage = @import("message/permessage.zig");
+
+/// The header Sec-WebSocket-Extensions: `Extensions`, `Parameters`.
+pub const extensions = @import("opening/extensions.zig");
+
+/// Agreeing on permessage-deflate: `Parameters`, `Wishes`, `choose`, `check`.
+pub const negotiation = @import("opening/negotiation.zig");

@@ -9,6 +9,10 @@ test {
     _ = @import("frame/failure_test.zig");
     _ = @import("testing/feeder_test.zig");
     _ = @import("message/fragments_test.zig");
+    _ = @import("message/permessage_test.zig");
+    _ = @import("opening/extensions_test.zig");
+    _ = @import("opening/negotiation_fuzz.zig");
+    _ = @import("opening/negotiation_test.zig");
     _ = @import("deflate/bit_reader_test.zig");
     _ = @import("deflate/bit_writer_test.zig");
     _ = @import("deflate/block_test.zig");

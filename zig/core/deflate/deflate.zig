@@ -130,6 +130,12 @@ pub const Deflate = struct {
         return to.at;
     }
 
+    /// The next message may refer to `bytes`, which the peer has in its window from another deflater.
+    pub fn enter(self: *Deflate, bytes: []const u8) void {
+        assert(self.bit_count == 0);
+        self.matcher.enter(bytes);
+    }
+
     /// The next message refers to nothing before it: no context takeover, RFC 7692 7.1.1.
     pub fn forget(self: *Deflate) void {
         assert(self.bit_count == 0);

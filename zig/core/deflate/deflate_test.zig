@@ -95,6 +95,30 @@ test "the empty message is one byte of zeros, RFC 7692 7.2.3.6" {
     try expectEqual(0, self.run(&static.block, "", &static.compressed, .none));
 }
 
+test "what another deflater sent can be referred to, however much it is" {
+    for ([_]deflate.Settings{ .{ .level = 1, .window_bits = 9 }, .{ .level = 6, .window_bits = 9 } }) |settings| {
+        for ([_]usize{ 0, 1, 3, 4, 100, 511, 512, 513, 2000, 9000 }) |size| {
+            var prng: std.Random.DefaultPrng = .init(size);
+            var text: [9000]u8 = undefined;
+            prng.random().bytes(&text);
+            var self = init(settings);
+            _ = self.run(&static.block, "in front of it", &static.compressed, .message);
+            self.enter(text[0..size]);
+            const end = text[size - @min(size, 300) .. size];
+            const written = self.run(&static.block, end, &static.compressed, .sync);
+            if (end.len >= 100) try expect(written < end.len / 2);
+
+            var window: [512]u8 = undefined;
+            var tables: inflate.Tables = undefined;
+            var peer: inflate.Inflate = .init(9, &window);
+            peer.keep("in front of it");
+            peer.keep(text[0..size]);
+            const result = peer.run(&tables, static.compressed[0..written], &static.inflated, 0);
+            try expectEqualSlices(u8, end, static.inflated[0..result.size]);
+        }
+    }
+}
+
 test "pieces of a message, each of which can be read, or not" {
     for ([_]deflate.Flush{ .none, .sync }) |flush| {
         var prng: std.Random.DefaultPrng = .init(5);

@@ -72,6 +72,22 @@ pub const Matcher = struct {
         self.begin = self.end;
     }
 
+    /// Makes `bytes` a part of the window, as if there had been symbols for them.
+    pub fn enter(self: *Matcher, bytes: []const u8) void {
+        assert(self.at == self.end);
+        var rest = bytes[bytes.len - @min(bytes.len, self.window_size) ..];
+        if (rest.len < bytes.len) self.forget();
+        while (rest.len > 0) {
+            rest = rest[self.take(rest)..];
+            if (self.chain.len > 0) {
+                self.insertAll(true, self.at, self.end, 1);
+            } else {
+                self.insertAll(false, self.at, self.end, 1);
+            }
+            self.at = self.end;
+        }
+    }
+
     /// Makes symbols until the block is full, or until they stand for all bytes up to `stop`, and perhaps beyond.
     pub fn run(self: *Matcher, effort: Effort, block: *Block, stop: usize) void {
         assert(stop <= self.end);

@@ -201,7 +201,7 @@ pub fn isRequestTarget(bytes: []const u8) bool {
 }
 
 /// RFC 9110 5.6.2.
-fn isToken(bytes: []const u8) bool {
+pub fn isToken(bytes: []const u8) bool {
     for (bytes) |byte| switch (byte) {
         'a'...'z', 'A'...'Z', '0'...'9' => {},
         '!', '#', '$', '%', '&', '\'', '*', '+', '-', '.', '^', '_', '`', '|', '~' => {},
