@@ -49,6 +49,22 @@ def begin(endpoint: Endpoint, sock: socket.socket) -> Protocol:
         raise
 
 
+def watch_hub(loop: asyncio.AbstractEventLoop, handle: int, hub: Any) -> None:
+    """Have an event loop call hub.ready() whenever a handle is ready to be read.
+
+    The hub serves many connections, so it has to be called also inside of a callback that runs the
+    event loop (as nest_asyncio lets it). asyncio runs a reader in a context, and no context can be
+    entered twice: each such call would fail, at once and again as long as the callback lasts. The
+    hub needs none, for it runs callbacks in the contexts of their connections, and so stands in
+    the place of its reader's.
+    """
+    loop.add_reader(handle, hub.ready)
+    if type(loop) is asyncio.SelectorEventLoop:
+        with contextlib.suppress(AttributeError, KeyError):  # private names
+            reader, _ = cast(Any, loop)._selector.get_key(handle).data
+            reader._context = hub
+
+
 #: Options of loop.create_connection that `start_tcp` and `connect_tcp` know.
 CONNECT_OPTIONS = frozenset(
     ("family", "proto", "flags", "local_addr", "happy_eyeballs_delay", "interleave")

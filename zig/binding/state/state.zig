@@ -97,6 +97,7 @@ pub const Imports = struct {
     copy_context: *Object,
     inet_ntop: *Object,
     socket_from_handle: *Object,
+    watch_hub: *Object,
     TransportSocket: *Object,
 
     /// Where those come from that are not exceptions of the package.
@@ -120,6 +121,7 @@ pub const Imports = struct {
         .copy_context = "contextvars",
         .inet_ntop = "socket",
         .socket_from_handle = "picows.tcp",
+        .watch_hub = "picows.tcp",
         .TransportSocket = "asyncio.trsock",
     };
 

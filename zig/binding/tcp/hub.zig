@@ -47,9 +47,7 @@ pub const Hub = extern struct {
         };
         const number = try o.check(c.PyLong_FromLong(self.epoll));
         defer o.decref(number);
-        const callback = try o.check(c.PyObject_GetAttrString(&self.ob, "ready"));
-        defer o.decref(callback);
-        try o.callMethodVoid(loop, state.names.add_reader, .{ number, callback });
+        o.decref(try o.call(state.imports.watch_hub, .{ loop, number, self }));
         loop_state.hub = &self.ob;
         return self;
     }
@@ -152,6 +150,11 @@ fn ready(self: *Hub, _: ?*Object) callconv(.c) ?*Object {
     return o.none();
 }
 
+/// In the place of a context: see picows.tcp.watch_hub.
+fn run(self: *Hub, _: *Object) callconv(.c) ?*Object {
+    return ready(self, null);
+}
+
 fn traverse(self: *Hub, proc: c.visitproc, arg: ?*anyopaque) callconv(.c) c_int {
     for ([_]*Object{ @ptrCast(self.ob.ob_type), &self.loop_state.ob }) |object| {
         const status = o.visit(object, proc, arg);
@@ -189,6 +192,7 @@ fn afterFork(self: *Hub, _: ?*Object) callconv(.c) ?*Object {
 const methods = [_]c.PyMethodDef{
     o.method("ready", ready, c.METH_NOARGS, "ready($self, /)\n--\n\nThe event loop's reader: serves the connections that are ready."),
     o.method("after_fork", afterFork, c.METH_NOARGS, "after_fork($self, /)\n--\n\nIn the child of a fork: let go of the set, which is the parent's too."),
+    o.method("run", run, c.METH_O, "run($self, callback, /)\n--\n\nThe same, as the context of the event loop's reader."),
     .{},
 };
 
