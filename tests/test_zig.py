@@ -55,7 +55,10 @@ def test_skips_nothing(module, mode, zig_test):
 
 @pytest.mark.parametrize("target", ["gnu-aarch64", "macos-aarch64", "windows-x86_64"])
 def test_extension_compiles_for_other_machines(target, setup_py, root, tmp_path):
-    """aarch64 refuses pointer casts without @alignCast that x86-64 lets pass; Windows has no libc."""
+    """aarch64 refuses pointer casts without @alignCast that x86-64 lets pass.
+
+    Windows has no libc.
+    """
     command = setup_py.native_command(*target.split("-"), tmp_path / "_native.abi3.so")
     done = subprocess.run(command, cwd=root, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
