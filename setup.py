@@ -91,7 +91,7 @@ def host() -> tuple[str, str]:
 
 
 def version() -> str:
-    text = (ROOT / "zig/version.zig").read_text()
+    text = (ROOT / "zig/version.zig").read_text("utf-8")
     return re.search(r'^pub const version = "([^"]+)";', text, re.M)[1]
 
 
@@ -109,7 +109,7 @@ def module_args(
     arch = target.partition("-")[0]
     modules = {
         module["name"]: module
-        for module in json.loads((ROOT / "zig/modules.json").read_text())
+        for module in json.loads((ROOT / "zig/modules.json").read_text("utf-8"))
         if module.get("arch", arch) == arch
     }
     wanted = [name]
@@ -139,7 +139,9 @@ def cache_args() -> list[str]:
 def python_names() -> list[str]:
     """The names that the extension imports from CPython."""
     folders = (ROOT / "zig/cpython", ROOT / "zig/binding")
-    sources = "".join(path.read_text() for folder in folders for path in folder.rglob("*.zig"))
+    sources = "".join(
+        path.read_text("utf-8") for folder in folders for path in folder.rglob("*.zig")
+    )
     names = re.findall(r"\bextern fn (\w+)", sources)
     names += re.findall(r'@extern\(.*\.name = "(\w+)",', sources)
     # Classes of exceptions are asked for by name: exception("ValueError"), raise("ValueError", ...
@@ -239,7 +241,7 @@ def make_library(system: str, arch: str, prefix: Path) -> None:
         (lib / link).symlink_to(file.format(version().partition(".")[0]))
     for header in (ROOT / "picows/include").glob("*.h"):
         shutil.copy(header, include)
-    text = (ROOT / "zig/c_abi/picows.pc.in").read_text()
+    text = (ROOT / "zig/c_abi/picows.pc.in").read_text("utf-8")
     (lib / "pkgconfig/picows.pc").write_text(text.replace("@version@", version()))
 
 

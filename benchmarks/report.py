@@ -113,7 +113,7 @@ def table_row(result: Result, labels: dict[str, str]) -> str:
 def machine() -> dict[str, Any]:
     model = ""
     if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
         model = next((line.split(": ")[1] for line in lines if line.startswith("model name")), "")
     return {
         "system": platform.platform(),
@@ -135,7 +135,7 @@ def save(
 
 
 def load(path: Path) -> tuple[dict[str, str], list[Result]]:
-    content = json.loads(path.read_text())
+    content = json.loads(path.read_text("utf-8"))
     names = ("case", "loop", "figure", "values")
     return content["subjects"], [
         Result(**{name: row[name] for name in names}) for row in content["results"]

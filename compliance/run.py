@@ -90,8 +90,8 @@ class Run:
 
 def read_report(folder: Path, agent: str) -> list[Verdict]:
     verdicts = []
-    for case, entry in json.loads((folder / "index.json").read_text())[agent].items():
-        report = json.loads((folder / entry["reportfile"]).read_text())
+    for case, entry in json.loads((folder / "index.json").read_text("utf-8"))[agent].items():
+        report = json.loads((folder / entry["reportfile"]).read_text("utf-8"))
         detail = f"{report['result']} {report['resultClose']}"
         behaviors = entry["behavior"], entry["behaviorClose"]
         verdicts.append(Verdict(case, *behaviors, entry["remoteCloseCode"], detail))
@@ -228,7 +228,7 @@ def main() -> int:
         runs = run_all(options, options.report or Path(temporary))
     everything = options.endpoint == ENDPOINTS and options.loop == LOOPS and not options.cases
     if everything and options.use_aiofastnet is None:
-        SUMMARY.write_text(summarize(runs, options.kosoku))
+        SUMMARY.write_text(summarize(runs, options.kosoku), "utf-8")
     return int(any(done.count("FAILED") for done in runs))
 
 

@@ -83,7 +83,7 @@ def prepare_page(app: Any, docname: str, source: list[str]) -> None:
     )
 
 
-STUB = ast.parse((Path(picows.__file__).parent / "_native.pyi").read_text())
+STUB = ast.parse((Path(picows.__file__).parent / "_native.pyi").read_text("utf-8"))
 CLASSES = {node.name: node for node in STUB.body if isinstance(node, ast.ClassDef)}
 
 

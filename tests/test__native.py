@@ -30,7 +30,7 @@ OF_OBJECT.add("__slotnames__")  # copyreg notes it on a class whose instances we
 
 def read_stub() -> ast.Module:
     path = Path(_native.__file__).with_name("_native.pyi")
-    return ast.parse(path.read_text())
+    return ast.parse(path.read_text("utf-8"))
 
 
 def names_in(body: list[ast.stmt]) -> dict[str, ast.stmt]:

@@ -17,7 +17,7 @@ import picows
 
 TESTS = Path(__file__).parent
 PAGE = TESTS.parent / "docs/api-checklist.md"
-ROWS = re.findall(r"^\| (.+) \| `(test_\w+\.py)::(test_\w+)` \|$", PAGE.read_text(), re.M)
+ROWS = re.findall(r"^\| (.+) \| `(test_\w+\.py)::(test_\w+)` \|$", PAGE.read_text("utf-8"), re.M)
 NAMES = [name.strip("`") for name, _, _ in ROWS if name.startswith("`")]
 
 
@@ -55,7 +55,7 @@ def public_names() -> Iterator[str]:
 
 @functools.cache
 def functions_of(file: str) -> set[str]:
-    nodes = ast.walk(ast.parse((TESTS / file).read_text()))
+    nodes = ast.walk(ast.parse((TESTS / file).read_text("utf-8")))
     return {n.name for n in nodes if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)}
 
 
@@ -68,7 +68,7 @@ def test_no_name_has_two() -> None:
 
 
 def test_every_line_can_be_read() -> None:
-    lines = [line for line in PAGE.read_text().splitlines() if line.startswith("| ")]
+    lines = [line for line in PAGE.read_text("utf-8").splitlines() if line.startswith("| ")]
     headings = [line for line in lines if line.endswith("| test |")]
     assert len(lines) == len(ROWS) + len(headings)
 

@@ -41,7 +41,7 @@ NOT_OURS = re.compile(r"\.|build$|dist$|zig-out$|__pycache__$|.*\.egg-info$")
 
 def first_column(root: Path, section: str) -> tuple[set[str], str]:
     """The names in the first column of a section's table, and all of its text."""
-    page = (root / "docs/architecture.md").read_text()
+    page = (root / "docs/architecture.md").read_text("utf-8")
     text = page.split(f"\n### {section}\n")[1].split("\n##")[0]
     cells = re.findall(r"^\| (`[^|]+) \|", text, re.M)
     return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}, text
@@ -75,7 +75,7 @@ def test_files(section: str, root: Path) -> None:
 
 
 def test_layers(root: Path) -> None:
-    page = (root / "docs/architecture.md").read_text()
+    page = (root / "docs/architecture.md").read_text("utf-8")
     layers = set(re.findall(r"^(zig/\w+|picows)/ ", page, re.M))
     folders = {f"zig/{path.name}" for path in (root / "zig").iterdir() if path.is_dir()}
     assert layers == folders | {"picows"}

@@ -138,7 +138,7 @@ def test_one_command(root: Path, tmp_path: Path) -> None:
     number = r"[\d,.e+]+"
     row = rf"\| \S+ \| asyncio \| \w+ \| {number} \| {number} \({number} to {number}\) \|"
     assert rows and all(re.fullmatch(row, line) for line in rows)
-    content = json.loads(output.read_text())
+    content = json.loads(output.read_text("utf-8"))
     assert content["settings"] == {"rounds": 2, "seconds": 0.02, "scale": 1.0}
     assert all(len(values) == 2 for row in content["results"] for values in row["values"].values())
     if draws:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from support import stacks
 from support.groups import expect, group
+from support.machine import connections_max
 from support.stacks import Stack
 
 from picows import (
@@ -208,7 +209,7 @@ def ours_in_a_thread() -> Any:
 
 async def test_a_thousand() -> None:
     """Each gets all of it, the ones in the middle of a large frame too."""
-    async with group(1000) as members:
+    async with group(connections_max(1000)) as members:
         small, large = Frame(wire.BINARY, b"s" * 256), Frame(wire.BINARY, b"l" * 20_000)
         assert ws_broadcast(members.transports, BINARY, small.payload) == NOTHING
         assert not ws_broadcast(members.transports, BINARY, large.payload).full

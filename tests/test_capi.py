@@ -154,9 +154,9 @@ def compile_c(lines: list[str], folder: Path, *flags: str) -> subprocess.Complet
 @pytest.fixture(scope="module")
 def declarations(root) -> dict[str, str]:
     """Every public declaration but functions written in Zig, by name."""
-    abi = (root / "zig/cpython/abi" / f"{ABI}.zig").read_text()
+    abi = (root / "zig/cpython/abi" / f"{ABI}.zig").read_text("utf-8")
     assert f"pub const is_free_threaded = {str(FREE_THREADED).lower()};\n" in abi
-    text = (root / "zig/cpython/capi.zig").read_text()
+    text = (root / "zig/cpython/capi.zig").read_text("utf-8")
     # What capi.zig has from there is compared there.
     text = re.sub(r"^pub const (\w+) = abi\.\1;$", "", text, flags=re.M)
     text += re.sub(r"^pub const is_free_threaded = \w+;$", "", abi, flags=re.M)
@@ -194,7 +194,7 @@ def test_declarations_beside_the_limited_api(name, declarations, tmp_path):
 
 def test_a_function_that_is_looked_up_when_the_module_is_loaded(root, tmp_path):
     name = "PyObject_VectorcallMethod"
-    assert f'lookUp("{name}")' in (root / "zig/cpython/method_call.zig").read_text()
+    assert f'lookUp("{name}")' in (root / "zig/cpython/method_call.zig").read_text("utf-8")
     line = same_type(name, f"__typeof__(&{name})", ["vectorcallfunc"])
     done = compile_c([line], tmp_path)
     assert done.returncode == 0, done.stderr
@@ -208,7 +208,7 @@ def test_a_type_object_begins_as_an_object(tmp_path):
 
 def test_data_symbols_are_declared(root, setup_py, tmp_path):
     """Objects that the binding reads by way of @extern, and exceptions that it asks for by name."""
-    text = (root / "zig/cpython/capi.zig").read_text()
+    text = (root / "zig/cpython/capi.zig").read_text("utf-8")
     data = re.findall(r'@extern\(\*(.+?), \.\{ \.name = "(\w+)",', text)
     assert len(data) == text.count("@extern(") - 1  # the one of `exception` has no name of its own
     exceptions = [name for name in setup_py.python_names() if name.startswith("PyExc_")]

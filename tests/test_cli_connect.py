@@ -46,8 +46,10 @@ class Echo(WSListener):
             transport.send(frame.msg_type, frame.get_payload_as_bytes(), fin=frame.fin)
 
 
-async def connect(*arguments: str, given: str | bytes = b"") -> subprocess.CompletedProcess[str]:
-    return await asyncio.to_thread(command.run, "connect", *arguments, given=given)
+async def connect(
+    *arguments: str, given: str | bytes = b"", **environment: str
+) -> subprocess.CompletedProcess[str]:
+    return await asyncio.to_thread(command.run, "connect", *arguments, given=given, **environment)
 
 
 @pytest.mark.parametrize("loop", list(stacks.LOOPS))
@@ -70,8 +72,10 @@ async def test_binary_in_every_notation() -> None:
 
 
 async def test_json_tells_all_that_happens() -> None:
+    """In UTF-8 whatever the locale is: in ASCII the first ü ended the connection with 1011."""
     async with raw_server() as server:
-        running = asyncio.create_task(connect(URL.format(server.port), "--json", "--count", "2"))
+        arguments = [URL.format(server.port), "--json", "--count", "2"]
+        running = asyncio.create_task(connect(*arguments, PYTHONIOENCODING="ascii"))
         peer = await server.accept_upgraded()
         peer.send(Frame(PING, b"\x01"), Frame(TEXT, "ü\n".encode()), Frame(BINARY, b"\xff"))
         assert (await peer.read_frame()).opcode == 0xA

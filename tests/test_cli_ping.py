@@ -15,22 +15,25 @@ from picows.testing.recorder import URL, serving
 from picows.testing.wire import PING, PONG, Frame, close
 
 
-async def ping(*arguments: str) -> tuple[int, str, str]:
-    done = await asyncio.to_thread(command.run, "ping", *arguments)
+async def ping(*arguments: str, **environment: str) -> tuple[int, str, str]:
+    done = await asyncio.to_thread(command.run, "ping", *arguments, **environment)
     return done.returncode, done.stdout, done.stderr
 
 
-async def test_lines_as_they_come_and_a_histogram() -> None:
+@pytest.mark.parametrize(("encoding", "bar"), [("utf-8", "█"), ("ascii", "#")])
+async def test_lines_as_they_come_and_a_histogram(encoding: str, bar: str) -> None:
+    """In ASCII it ended with a UnicodeEncodeError of the histogram."""
     pytest.importorskip("rich")
     async with serving(lambda _: WSListener()) as port:
-        status, out, err = await ping(URL.format(port), "--count", "3", "--interval", "0.01")
+        arguments = [URL.format(port), "--count", "3", "--interval", "0.01"]
+        status, out, err = await ping(*arguments, PYTHONIOENCODING=encoding)
     assert (status, err) == (0, "")
     lines = out.splitlines()
     assert lines[1].split() == ["number", "time", "p50", "p90", "p99", "max"]
     assert [line.split()[0] for line in lines[2:5]] == ["1", "2", "3"]
     assert "3 answered, 0 missing" in out
     assert "p99.9" in out
-    assert "█" * 40 in out
+    assert bar * 40 in out
 
 
 async def test_only_the_answer_to_its_own_ping_counts() -> None:

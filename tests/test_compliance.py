@@ -67,7 +67,7 @@ def test_a_pattern_without_cases_is_an_error(endpoint: str) -> None:
 def test_the_summary_is_of_a_whole_run_without_a_failure() -> None:
     rows = re.findall(
         r"^\| (server|client) \| (\w+) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$",
-        (FOLDER / "summary.md").read_text(),
+        (FOLDER / "summary.md").read_text("utf-8"),
         re.M,
     )
     ends = {(endpoint, loop) for endpoint, loop, *_ in rows}

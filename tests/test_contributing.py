@@ -14,7 +14,7 @@ yaml = pytest.importorskip("yaml")
 
 def workflows(root: Path) -> dict[str, Any]:
     files = (root / ".github/workflows").glob("*.yml")
-    return {path.name: yaml.safe_load(path.read_text()) for path in files}
+    return {path.name: yaml.safe_load(path.read_text("utf-8")) for path in files}
 
 
 def lines_of(job: dict[str, Any]) -> list[str]:
@@ -27,7 +27,7 @@ def lines_of(job: dict[str, Any]) -> list[str]:
 
 
 def test_workflows_call_the_verbs_that_people_type(root: Path) -> None:
-    contributing = (root / "CONTRIBUTING.md").read_text()
+    contributing = (root / "CONTRIBUTING.md").read_text("utf-8")
     found = workflows(root)
     assert found.keys() == {"ci.yml", "docs.yml", "weekly.yml", "wheels.yml"}
     for name, workflow in found.items():
@@ -39,7 +39,7 @@ def test_workflows_call_the_verbs_that_people_type(root: Path) -> None:
 
 
 def test_what_is_said_exists(root: Path) -> None:
-    contributing = (root / "CONTRIBUTING.md").read_text()
+    contributing = (root / "CONTRIBUTING.md").read_text("utf-8")
     for line in re.findall(r"`((?:python|bash) [^`]+)`", contributing):
         for word in shlex.split(line):
             if "/" in word or word.endswith(".py"):
@@ -51,8 +51,8 @@ def test_what_is_said_exists(root: Path) -> None:
 
 
 def test_extras_that_are_installed_exist(root: Path) -> None:
-    declared = set(re.findall(r"(?m)^(\w+) = \[", (root / "pyproject.toml").read_text()))
+    declared = set(re.findall(r"(?m)^(\w+) = \[", (root / "pyproject.toml").read_text("utf-8")))
     files = [root / "CONTRIBUTING.md", root / "README.md", root / "docs/introduction.md"]
     files += (root / ".github/workflows").glob("*.yml")
     for path in files:
-        assert set(re.findall(r"'\.\[(\w+)\]'", path.read_text())) <= declared, path
+        assert set(re.findall(r"'\.\[(\w+)\]'", path.read_text("utf-8"))) <= declared, path

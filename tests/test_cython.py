@@ -315,11 +315,11 @@ cdef class L(WSListener):
 def test_a_module_compiled_for_another_pxd_is_refused(
     old: str, new: str, message: str, root: Path, tmp_path: Path
 ) -> None:
-    text = (root / "picows/picows.pxd").read_text()
+    text = (root / "picows/picows.pxd").read_text("utf-8")
     assert old in text
     (tmp_path / "picows").mkdir()
     (tmp_path / "picows/__init__.py").touch()
-    (tmp_path / "picows/picows.pxd").write_text(text.replace(old, new))
+    (tmp_path / "picows/picows.pxd").write_text(text.replace(old, new), "utf-8")
     source = tmp_path / "probe.pyx"
     source.write_text(PROBE)
     path = building.compile_cython(source, tmp_path, tmp_path)

@@ -11,17 +11,17 @@ from support.pages import ROOT, run_page
 from sybil.example import SybilFailure
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-WITH_BLOCKS = [page for page in PAGES if re.search(r"^```python$", page.read_text(), re.M)]
+WITH_BLOCKS = [page for page in PAGES if re.search(r"^```python$", page.read_text("utf-8"), re.M)]
 
 
 @pytest.mark.parametrize("page", WITH_BLOCKS, ids=lambda page: page.stem)
 def test_blocks_run(page: Path, tmp_path: Path) -> None:
-    assert run_page(page, tmp_path) == page.read_text().count("\n```python\n")
+    assert run_page(page, tmp_path) == page.read_text("utf-8").count("\n```python\n")
 
 
 def run(text: str, folder: Path) -> int:
     page = folder / "page.md"
-    page.write_text(text)
+    page.write_text(text, "utf-8")
     return run_page(page, folder)
 
 

@@ -10,7 +10,7 @@ from support.messages import messages
 
 def on_the_page(root: Path) -> list[str]:
     """The messages in the first column of the page's tables."""
-    rows = re.findall(r"(?m)^\| (`.*?`) \|", (root / "docs/errors.md").read_text())
+    rows = re.findall(r"(?m)^\| (`.*?`) \|", (root / "docs/errors.md").read_text("utf-8"))
     return [message for cell in rows for message in re.findall(r"`([^`]+)`", cell)]
 
 

@@ -49,7 +49,7 @@ def documented(site: Path, domain: str) -> set[str]:
 
 def words(site: Path, page: str) -> str:
     """The words of a page, without the contents at its side."""
-    text = (site / f"{page}.html").read_text().partition('<article role="main"')[2]
+    text = (site / f"{page}.html").read_text("utf-8").partition('<article role="main"')[2]
     text = re.sub(r"<[^>]*>", "", text.partition("</article>")[0])
     return spaced(html.unescape(text))
 
@@ -68,7 +68,7 @@ def test_the_reference_has_every_public_name(site: Path) -> None:
 def test_the_reference_has_every_name_and_comment_of_a_header(
     header: str, site: Path, root: Path
 ) -> None:
-    text = (root / "picows/include" / header).read_text()
+    text = (root / "picows/include" / header).read_text("utf-8")
     code = re.sub(r'/\*.*?\*/|^#(?!define \w+ ).*?$|"[^"]*"', "", text, flags=re.S | re.M)
     declared = set(re.findall(r"\b(?:picows|PICOWS)_\w+", code)) - {"PICOWS_API"}
     for name, members in re.findall(r"typedef struct (\w+) \{(.*?)^\}", code, re.S | re.M):
@@ -86,25 +86,27 @@ def test_the_reference_has_every_name_and_comment_of_a_header(
 
 def test_the_reference_has_every_name_of_the_zig_package(site: Path, root: Path) -> None:
     page = words(site, "reference-zig")
-    contents = (root / "zig/core/core.zig").read_text()
+    contents = (root / "zig/core/core.zig").read_text("utf-8")
     names = set(re.findall(r"^pub const (\w+) =", contents, re.M))
     whole = re.findall(r'^pub const \w+ = @import\("([\w/]+\.zig)"\);', contents, re.M)
     files = [root / "zig/cpu/select.zig", *(root / "zig/core" / file for file in whole)]
     for file in files:
-        names |= set(re.findall(r"^ *pub (?:inline )?(?:const|fn) (\w+)", file.read_text(), re.M))
+        names |= set(
+            re.findall(r"^ *pub (?:inline )?(?:const|fn) (\w+)", file.read_text("utf-8"), re.M)
+        )
     assert len(names) > 60
     assert not {name for name in names if f" {name} " not in page}
 
 
 def test_the_reference_has_every_name_of_the_pxd(site: Path, root: Path) -> None:
     page = words(site, "reference-cython")
-    _, *declared = (root / "picows/picows.pxd").read_text().split("\n\n\n")
+    _, *declared = (root / "picows/picows.pxd").read_text("utf-8").split("\n\n\n")
     assert len(declared) > 5
     assert not [text for text in declared if spaced(text) not in page]
 
 
 def test_every_page_is_in_the_contents(site: Path, root: Path) -> None:
-    contents = (site / "index.html").read_text()
+    contents = (site / "index.html").read_text("utf-8")
     files = [path for path in (root / "docs").iterdir() if path.suffix in (".md", ".rst")]
     pages = {path.stem for path in files} - {"index"}
     assert len(pages) > 20
@@ -112,7 +114,7 @@ def test_every_page_is_in_the_contents(site: Path, root: Path) -> None:
 
 
 def named(page: Path) -> list[tuple[str, str]]:
-    return re.findall(r"`([\w./]+)::([^`]+)`", page.read_text())
+    return re.findall(r"`([\w./]+)::([^`]+)`", page.read_text("utf-8"))
 
 
 def defines(path: Path, name: str) -> bool:
@@ -120,7 +122,7 @@ def defines(path: Path, name: str) -> bool:
         ".zig": rf'\bfn {re.escape(name)}\(|^test "{re.escape(name)}"',
         ".py": rf"^\s*(async )?def {re.escape(name)}\(",
     }
-    return re.search(pattern[path.suffix], path.read_text(), re.M) is not None
+    return re.search(pattern[path.suffix], path.read_text("utf-8"), re.M) is not None
 
 
 @pytest.mark.parametrize("page", ["rfc6455.md", "migration.md"])

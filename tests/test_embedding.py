@@ -33,7 +33,7 @@ def shell(
     root: Path, library: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], subprocess.CompletedProcess[str]]:
     """Runs the block of the README that has `word` in it. There is always a `cc`."""
-    text = (root / "examples/embedding/README.md").read_text()
+    text = (root / "examples/embedding/README.md").read_text("utf-8")
     blocks = re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S)
     tools = tmp_path_factory.mktemp("tools")
     programs = {"python": f'"{sys.executable}"'}

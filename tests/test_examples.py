@@ -25,7 +25,7 @@ from picows.testing import Frame, Peer, Recorder, raw_server
 
 FOLDER = Path(__file__).parents[1] / "examples"
 SECONDS_MAX = 60
-PROGRAMS = {path.stem: path.read_text() for path in FOLDER.glob("*.py")}
+PROGRAMS = {path.stem: path.read_text("utf-8") for path in FOLDER.glob("*.py")}
 PRINTS = re.compile(r"^.*It prints:\n\n((?: {4}.*\n|\n)+)", re.M)
 #: These print what their docstring says, and end. All others have a test of their own.
 SPEAKING = sorted(name for name, text in PROGRAMS.items() if PRINTS.search(text))
@@ -64,7 +64,7 @@ def test_it_prints_what_it_says(name: str, tmp_path: Path) -> None:
 
 def test_each_is_tested_and_has_a_line_in_the_readme() -> None:
     assert {*SPEAKING, *SERVERS, "echo_client", "reconnect"} == PROGRAMS.keys()
-    readme = (FOLDER / "README.md").read_text()
+    readme = (FOLDER / "README.md").read_text("utf-8")
     named = re.findall(r"^\| `(\w+)\.py` \|", readme, re.M)
     assert sorted(named) == sorted(PROGRAMS)
 

@@ -32,7 +32,7 @@ def run_py(root) -> ModuleType:
 
 
 def test_every_target_has_a_corpus_and_every_corpus_a_target(root, run_py):
-    sources = "".join(path.read_text() for path in (root / "zig/core").rglob("*_fuzz.zig"))
+    sources = "".join(path.read_text("utf-8") for path in (root / "zig/core").rglob("*_fuzz.zig"))
     assert sorted(re.findall(r'corpus\.run\("(\w+)"', sources)) == TARGETS
     assert sorted(path.name for path in (root / "fuzz/corpus").iterdir()) == TARGETS
     assert sorted(run_py.FOLDERS.values()) == TARGETS

@@ -17,7 +17,7 @@ def test_the_folder_has_the_headers() -> None:
 
 
 def test_they_are_packaged(root: Path) -> None:
-    project = tomllib.loads((root / "pyproject.toml").read_text())
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
     patterns = project["tool"]["setuptools"]["package-data"]["picows"]
     packaged = {path for pattern in patterns for path in (root / "picows").glob(pattern)}
     assert packaged >= {root / "picows" / name for name in FILES}

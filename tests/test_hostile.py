@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from support.machine import connections_max
 
 from picows.testing import wire
 from picows.testing.peers import Peer, open_raw, open_upgraded
@@ -167,8 +168,7 @@ async def test_announced_lengths_take_no_memory() -> None:
 
 
 async def test_many_connections_at_once() -> None:
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    count = min(2000, (soft - 200) // 2)
+    count = connections_max(2000)
 
     async def one(port: int) -> None:
         peer = await open_upgraded(port)

@@ -16,7 +16,7 @@ TEXT = {".zig", ".json", ".py", ".pyi", ".md"}
 
 def code(path):
     """Zig source without comments."""
-    return re.sub(r"//.*", "", path.read_text())
+    return re.sub(r"//.*", "", path.read_text("utf-8"))
 
 
 def imports(path):
@@ -104,12 +104,12 @@ def test_every_file_of_a_sub_package_is_tested_by_name(root):
         files = list((root / "tests").glob(f"test_{package}*.py"))
         has_own = any(file.stem == f"test_{package}_{name}" for file in files)
         naming = rf"^from picows\.{package} import .*\b{name}\b|\bpicows\.{package}\.{name}\b"
-        is_named = any(re.search(naming, file.read_text(), re.M) for file in files)
+        is_named = any(re.search(naming, file.read_text("utf-8"), re.M) for file in files)
         assert has_own or is_named or (name == "__init__" and files), path
 
 
 def test_sub_packages_are_installed(root):
-    project = tomllib.loads((root / "pyproject.toml").read_text())
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
     found = {"picows"} | {
         f"picows.{p.parent.name}" for p in (root / "picows").glob("*/__init__.py")
     }
@@ -127,7 +127,9 @@ def test_files_are_short(root):
         ("tests", "*.py"),
     ):
         paths += [path for path in (root / folder).rglob(pattern) if path.suffix != ".pyc"]
-    lines = {str(path.relative_to(root)): len(path.read_text().splitlines()) for path in paths}
+    lines = {
+        str(path.relative_to(root)): len(path.read_text("utf-8").splitlines()) for path in paths
+    }
     too_long = {name: count for name, count in lines.items() if count > LINES_MAX}
     assert too_long.keys() == LONGER.keys(), too_long
 
@@ -138,32 +140,36 @@ def test_version_lives_once(root, setup_py):
     for folder in ("zig", "picows", "tests", "docs"):
         paths += [path for path in (root / folder).rglob("*") if path.suffix in TEXT]
     quoted = re.compile(rf"(?<![\d.]){re.escape(version)}(?![\d.])")
-    found = [str(path.relative_to(root)) for path in paths if quoted.search(path.read_text())]
+    found = [
+        str(path.relative_to(root)) for path in paths if quoted.search(path.read_text("utf-8"))
+    ]
     assert found == ["zig/version.zig"]
     # Zig reads the version of a package before it runs anything, so this one is a copy.
-    copy = re.search(r'\.version = "(.+?)"', (root / "build.zig.zon").read_text())
+    copy = re.search(r'\.version = "(.+?)"', (root / "build.zig.zon").read_text("utf-8"))
     assert copy and copy[1] == version
 
 
 def test_the_zig_package_asks_for_the_compiler_of_the_build(root):
-    wanted = re.search(r'\.minimum_zig_version = "(.+?)"', (root / "build.zig.zon").read_text())
-    project = tomllib.loads((root / "pyproject.toml").read_text())
+    wanted = re.search(
+        r'\.minimum_zig_version = "(.+?)"', (root / "build.zig.zon").read_text("utf-8")
+    )
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
     assert wanted and f"ziglang=={wanted[1]}" in project["build-system"]["requires"]
 
 
 def test_the_example_in_c_is_short(root):
     """Less than 200 lines are promised."""
-    text = (root / "examples/embedding/echo_server.c").read_text()
+    text = (root / "examples/embedding/echo_server.c").read_text("utf-8")
     assert len(text.splitlines()) < 200
 
 
 def test_changelog_begins_with_this_version(root, setup_py):
-    heading = re.search(r"^## (\S+)", (root / "CHANGELOG.md").read_text(), re.M)
+    heading = re.search(r"^## (\S+)", (root / "CHANGELOG.md").read_text("utf-8"), re.M)
     assert heading and heading[1] == setup_py.version()
 
 
 def test_the_build_and_the_tests_use_one_compiler(root):
-    project = tomllib.loads((root / "pyproject.toml").read_text())
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
     lists = [
         project["build-system"]["requires"],
         *project["project"]["optional-dependencies"].values(),
@@ -174,7 +180,7 @@ def test_the_build_and_the_tests_use_one_compiler(root):
 
 def test_platforms_of_modules_are_known(root, setup_py):
     """A typo in an `arch` would leave the module out everywhere."""
-    rows = json.loads((root / "zig/modules.json").read_text())
+    rows = json.loads((root / "zig/modules.json").read_text("utf-8"))
     assert {row["arch"] for row in rows if "arch" in row} <= set(setup_py.ARCHS.values())
     assert len({row["name"] for row in rows}) == len(rows)
 

@@ -24,7 +24,7 @@ LANGUAGES = {"c99": 0, "c11": 0, "c++11": 1, "c++20": 1}
 
 @pytest.fixture(scope="module")
 def header(root: Path) -> str:
-    text = (root / "picows/include/picows.h").read_text()
+    text = (root / "picows/include/picows.h").read_text("utf-8")
     return re.sub(r"/\*.*?\*/", "", text, flags=re.S)
 
 
@@ -72,10 +72,10 @@ def test_every_value_size_offset_and_type(checks, root, tmp_path):
 )
 def test_a_difference_is_found(old, new, message, checks, root, tmp_path):
     """The checks above would also pass if they checked nothing."""
-    text = (root / "picows/include/picows.h").read_text()
+    text = (root / "picows/include/picows.h").read_text("utf-8")
     assert text.count(old) == 1
     wrong = tmp_path / "picows.h"
-    wrong.write_text(text.replace(old, new))
+    wrong.write_text(text.replace(old, new), "utf-8")
     assert message in compile_c(checks, wrong, tmp_path).stderr
 
 

@@ -242,7 +242,7 @@ async def test_a_scripted_server() -> None:
 
 
 def examples() -> list[str]:
-    text = (Path(__file__).parent.parent / "docs/testing.md").read_text()
+    text = (Path(__file__).parent.parent / "docs/testing.md").read_text("utf-8")
     return re.findall(r"```python\n(.*?)```", text, re.S)
 
 

@@ -15,7 +15,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-ALLOWED = json.loads(Path(__file__).with_name("imports.json").read_text())
+ALLOWED = json.loads(Path(__file__).with_name("imports.json").read_text("utf-8"))
 PYTHON = (3, 11)
 
 

@@ -166,7 +166,7 @@ class CHeader(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         _, path = self.env.relfn2path(self.arguments[0])
         self.env.note_dependency(path)
-        lines = Reader(Path(path).read_text()).read()
+        lines = Reader(Path(path).read_text("utf-8")).read()
         return self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True)
 
 

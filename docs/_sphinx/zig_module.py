@@ -71,7 +71,7 @@ def about(lines: list[str]) -> str:
 
 def section(title: str, path: Path, only: set[str] | None, short: list[str]) -> str:
     """One file: what it says about itself, and what it offers."""
-    lines = path.read_text().splitlines()
+    lines = path.read_text("utf-8").splitlines()
     text = f"{title}\n{'~' * len(title)}\n\n{about(lines)}\n\n"
     if short:
         text += f"Without ``{title}.`` too: {', '.join(f'``{name}``' for name in short)}.\n\n"
@@ -84,7 +84,7 @@ def section(title: str, path: Path, only: set[str] | None, short: list[str]) -> 
 
 
 def sections(contents: Path) -> str:
-    text = contents.read_text()
+    text = contents.read_text("utf-8")
     imports = IMPORT.findall(text)
     if not imports:
         return section(contents.stem, contents, None, [])

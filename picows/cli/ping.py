@@ -175,8 +175,9 @@ class _Report:
         self._print("  ".join(f"{name} {readable(seconds)}" for name, seconds in summary), "")
         rows = list(latencies.histogram())
         most = max(count for _, _, count in rows)
+        block, trace = "█▏" if self._console.encoding.startswith("utf") else "#|"
         for start, end, count in rows:
-            bar = "█" * round(count / most * _BAR_WIDTH) or ("▏" if count else "")
+            bar = block * round(count / most * _BAR_WIDTH) or (trace if count else "")
             self._print(f"{readable(start):>9} - {readable(end):>9} {count:>7} {bar}", "")
 
     def _print(self, text: str, style: str) -> None:

@@ -68,4 +68,6 @@ class JsonOutput(PipeOutput):
         self._write(event="closed", text=text, is_error=is_error)
 
     def _write(self, **fields: Any) -> None:
-        print(json.dumps(fields, ensure_ascii=False), flush=True)
+        # JSON is UTF-8 (RFC 8259, 8.1), whatever the locale is.
+        sys.stdout.buffer.write(json.dumps(fields, ensure_ascii=False).encode() + b"\n")
+        sys.stdout.buffer.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -13,13 +14,16 @@ COMMAND = [sys.executable, "-m", "picows"]
 SECONDS_MAX = 60
 
 
-def run(*arguments: str, given: str | bytes = b"") -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: str, given: str | bytes = b"", **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run a verb to its end; `given` is its input."""
     done = subprocess.run(
         [*COMMAND, *arguments],
         input=given.encode() if isinstance(given, str) else given,
         capture_output=True,
         timeout=SECONDS_MAX,
+        env=os.environ | environment,
     )
     return subprocess.CompletedProcess(
         done.args, done.returncode, done.stdout.decode(), done.stderr.decode()

@@ -9,16 +9,26 @@ from pathlib import Path
 import pytest
 
 
-def _has_ipv6() -> bool:
+def has_address(host: str) -> bool:
+    """Whether it can be listened at this address."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+        with socket.create_server((host, 0), family=family):
             return True
     except OSError:
         return False
 
 
-HAS_IPV6 = _has_ipv6()
+HAS_IPV6 = has_address("::1")
 needs_ipv6 = pytest.mark.skipif(not HAS_IPV6, reason="this machine has no address ::1")
+
+
+def connections_max(wanted: int) -> int:
+    """As many of them as the process may have open, both ends of each."""
+    import resource  # not on Windows
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return wanted if soft == resource.RLIM_INFINITY else min(wanted, max(1, (soft - 200) // 2))
 
 
 def tracked_files(root: Path) -> list[str]:

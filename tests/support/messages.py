@@ -42,7 +42,7 @@ def _is_message(text: str) -> bool:
 
 
 def _python(path: Path) -> set[str]:
-    tree = ast.parse(path.read_text())
+    tree = ast.parse(path.read_text("utf-8"))
     docstrings: set[int] = set()
     inside: set[int] = set()
     found: set[str] = set()
@@ -72,7 +72,9 @@ def _is_doc(line: str) -> bool:
 
 
 def _zig(path: Path) -> set[str]:
-    lines = [re.sub(r"^\s*(//|\\\\).*|\s//.*$", "", line) for line in path.read_text().split("\n")]
+    lines = [
+        re.sub(r"^\s*(//|\\\\).*|\s//.*$", "", line) for line in path.read_text("utf-8").split("\n")
+    ]
     code = "\n".join(line for line in lines if not _is_doc(line))
     code = re.split(r'(?m)^test "', code)[0]
     found = set()
