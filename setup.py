@@ -132,6 +132,13 @@ def module_args(
     return args
 
 
+def find_home_of_zig() -> None:
+    """Zig keeps parts of libc in the user's folder, and fails where there is none to write to."""
+    home = os.environ.get("XDG_CACHE_HOME") or os.environ.get("HOME")
+    if os.name == "posix" and not (home and os.access(home, os.W_OK)):
+        os.environ.setdefault("ZIG_GLOBAL_CACHE_DIR", str(ROOT / "build/zig-global-cache"))
+
+
 def cache_args() -> list[str]:
     return ["--cache-dir", str(ROOT / "build/zig-cache")]
 
@@ -316,6 +323,7 @@ class Wheel(bdist_wheel):
 
 
 if __name__ == "__main__":
+    find_home_of_zig()
     setup(
         version=version(),
         ext_modules=[Extension("picows._native", sources=[])],

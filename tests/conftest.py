@@ -14,6 +14,7 @@ from types import ModuleType
 
 import pytest
 from support import codec
+from support.machine import raise_files_max
 
 pytest_plugins = ["pytester"]
 
@@ -40,6 +41,17 @@ def programs_take_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def enough_files_can_be_open() -> None:
+    """A shell allows for 256 on macOS, which is too few for Zig when it compiles a libc."""
+    raise_files_max(4096)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def zig_has_a_cache(setup_py: ModuleType) -> None:
+    setup_py.find_home_of_zig()
 
 
 @pytest.fixture(scope="session")

@@ -149,6 +149,20 @@ def test_a_target_decides_tag_and_name(
     assert setup_py.native_name(system, free_threaded) == f"_native{name}"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere it is not the home folder")
+@pytest.mark.parametrize("home", ["", "/dev/null/none"])
+def test_a_build_needs_no_home_folder(
+    home: str, setup_py: Any, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Zig ended with AppDataDirUnavailable, or NotDir."""
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("ZIG_GLOBAL_CACHE_DIR", "to be restored")
+    monkeypatch.delenv("ZIG_GLOBAL_CACHE_DIR")
+    monkeypatch.setenv("HOME", home)
+    setup_py.find_home_of_zig()
+    assert os.environ["ZIG_GLOBAL_CACHE_DIR"] == str(root / "build/zig-global-cache")
+
+
 @pytest.mark.parametrize("target", ["gnu", "gnu-riscv64", "x86_64", "-t", "gnu-x86_64-t-t"])
 def test_an_unknown_target_is_refused(
     target: str, setup_py: Any, monkeypatch: pytest.MonkeyPatch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,17 @@ def has_address(host: str) -> bool:
 
 HAS_IPV6 = has_address("::1")
 needs_ipv6 = pytest.mark.skipif(not HAS_IPV6, reason="this machine has no address ::1")
+
+
+def raise_files_max(wanted: int) -> None:
+    """Let the process and those that it starts have so many files open, where that is allowed."""
+    if sys.platform != "win32":
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if resource.RLIM_INFINITY != soft < wanted:
+            allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
 
 
 def connections_max(wanted: int) -> int:
