@@ -26,6 +26,38 @@ def test_flat(script: str, count: int, stack: Stack) -> None:
     assert done.stdout.endswith("flat\n")
 
 
+@pytest.mark.parametrize("loop", stacks.LOOPS)
+def test_every_way_to_end(loop: str) -> None:
+    """10,000 rounds of each are for the command line."""
+    command = [sys.executable, str(FOLDER / "endings.py"), "--rounds=40", f"--loop={loop}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert done.stdout.count(" flat\n") > 70
+
+
+LEAKING = """
+import sys, warnings
+sys.path.insert(0, sys.argv.pop())
+import endings, ways
+from picows import WSListener
+kept = []
+
+async def leak(place, number):
+    warnings.warn("said")
+    kept.append(WSListener())
+
+endings.ways = lambda stack: {"leaking": ways.Way(leak)}
+endings.main()
+"""
+
+
+def test_a_leak_is_found() -> None:
+    command = [sys.executable, "-c", LEAKING, "--rounds=40", str(FOLDER)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (1, "not flat: leaking\n")
+    assert "WSListener: 40 more; 100 x UserWarning: said" in done.stdout
+
+
 @pytest.mark.parametrize("script", ["connections.py", "frames.py"])
 def test_usage(script: str) -> None:
     command = [sys.executable, str(FOLDER / script), "--count=many"]

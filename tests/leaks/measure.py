@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import gc
 import logging
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ TYPES = ["WSFrame", "WSTransport", "WSListener", "Protocol", "Endpoint", "Chunk"
 RSS_GROWTH_MAX = 8 << 20
 """Allocators keep some; a leak of a hundred bytes a connection is above it at 100,000."""
 OBJECTS_GROWTH_MAX = 100
+BLOCKS_GROWTH_MAX = 1000
 REFERENCES_GROWTH_MAX = 1000
 SPARE = {"WSFrame": 1, "Chunk": 3}
 """What an event loop keeps for its next use, or not, depending on what came last."""
@@ -33,10 +35,18 @@ SPARE = {"WSFrame": 1, "Chunk": 3}
 PARTS = 6
 
 
+def open_descriptors() -> int:
+    """How many file descriptors the process has; 0 where the system does not tell."""
+    try:
+        return len(os.listdir("/proc/self/fd"))
+    except OSError:
+        return 0
+
+
 def resident_size() -> int:
     """Bytes of memory; 0 where the system does not tell."""
     try:
-        lines = Path("/proc/self/status").read_text().splitlines()
+        lines = Path("/proc/self/status").read_text("utf-8").splitlines()
     except OSError:
         return 0
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS"))
@@ -44,10 +54,15 @@ def resident_size() -> int:
 
 @dataclass
 class Sample:
-    """`instances` are counted by the references to their types, which every instance holds."""
+    """`instances` are counted by the references to their types, which every instance holds.
+
+    `objects` are those that the garbage collector knows, `blocks` the memory of all.
+    """
 
     rss: int
     objects: int
+    blocks: int
+    descriptors: int
     instances: dict[str, int]
     references: int | None
 
@@ -59,6 +74,8 @@ class Sample:
         return cls(
             resident_size(),
             len(gc.get_objects()),
+            sys.getallocatedblocks(),
+            open_descriptors(),
             {name: sys.getrefcount(getattr(_native, name)) for name in TYPES},
             total() if total and with_references else None,
         )
@@ -66,32 +83,41 @@ class Sample:
     def __str__(self) -> str:
         instances = " ".join(f"{name}={count}" for name, count in self.instances.items())
         return (
-            f"rss={self.rss / 2**20:.1f}MiB objects={self.objects} "
-            f"totalrefcount={self.references} {instances}"
+            f"rss={self.rss / 2**20:.1f}MiB objects={self.objects} blocks={self.blocks} "
+            f"descriptors={self.descriptors} totalrefcount={self.references} {instances}"
         )
 
 
-def check(samples: list[Sample]) -> None:
-    """Exits with a message unless the last one is as the first was.
+def problems(start: Sample, middle: Sample, end: Sample, objects_max: int) -> list[str]:
+    """Why the last one is not as the first was.
 
     Memory and references are compared with the middle one: allocators and caches need their time
     to settle.
     """
-    start, middle, end = samples[0], samples[len(samples) // 2], samples[-1]
-    problems = [
+    found = [
         f"{name}: {end.instances[name] - count} more"
         for name, count in start.instances.items()
         if end.instances[name] > count + SPARE.get(name, 0)
     ]
     if end.rss - middle.rss > RSS_GROWTH_MAX:
-        problems.append(f"memory grew by {(end.rss - middle.rss) / 2**20:.1f} MiB")
-    if end.objects - start.objects > OBJECTS_GROWTH_MAX:
-        problems.append(f"{end.objects - start.objects} more Python objects")
+        found.append(f"memory grew by {(end.rss - middle.rss) / 2**20:.1f} MiB")
+    if end.objects - start.objects > objects_max:
+        found.append(f"{end.objects - start.objects} more Python objects")
+    if end.blocks - middle.blocks > BLOCKS_GROWTH_MAX:
+        found.append(f"{end.blocks - middle.blocks} more blocks of memory")
+    if end.descriptors > start.descriptors:
+        found.append(f"{end.descriptors - start.descriptors} more file descriptors")
     references = (end.references or 0) - (middle.references or 0)
     if references > REFERENCES_GROWTH_MAX:
-        problems.append(f"{references} more references")
-    if problems:
-        sys.exit("leaked: " + "; ".join(problems))
+        found.append(f"{references} more references")
+    return found
+
+
+def check(samples: list[Sample]) -> None:
+    """Exits with a message unless nothing is left."""
+    start, middle, end = samples[0], samples[len(samples) // 2], samples[-1]
+    if found := problems(start, middle, end, OBJECTS_GROWTH_MAX):
+        sys.exit("leaked: " + "; ".join(found))
     print("flat")
 
 

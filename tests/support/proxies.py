@@ -172,6 +172,7 @@ async def proxy_server(
         task = asyncio.current_task()
         assert task
         tasks.add(task)
+        task.add_done_callback(tasks.discard)
         await proxy.serve(reader, writer)
 
     tls: ssl.SSLContext | None = stacks.server_tls() if kind == "https" else None
