@@ -60,14 +60,14 @@ pub const Failure = enum(i32) {
     }
 };
 
-const Kinds = .{ core.Failure, core.http.HeadFailure, core.handshake.RequestFailure, core.handshake.ResponseFailure };
+const Kinds = .{ core.Failure, core.http.HeadFailure, core.opening.request.Failure, core.opening.response.Failure };
 
 fn prefix(comptime Kind: type) []const u8 {
     return switch (Kind) {
         core.Failure => "",
         core.http.HeadFailure => "head_",
-        core.handshake.RequestFailure => "request_",
-        core.handshake.ResponseFailure => "response_",
+        core.opening.request.Failure => "request_",
+        core.opening.response.Failure => "response_",
         else => @compileError("no failure: " ++ @typeName(Kind)),
     };
 }
@@ -98,7 +98,7 @@ pub fn status(number: i32) callconv(.c) u16 {
         if (comptime failure == .too_many_interim) continue; // no request has them
         if (number == comptime Failure.of(failure)) return 400;
     }
-    inline for (comptime std.enums.values(core.handshake.RequestFailure)) |failure| {
+    inline for (comptime std.enums.values(core.opening.request.Failure)) |failure| {
         if (number == comptime Failure.of(failure)) return failure.status();
     }
     return 0;

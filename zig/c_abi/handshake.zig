@@ -4,6 +4,7 @@ const std = @import("std");
 const core = @import("core");
 const failures = @import("failures.zig");
 const types = @import("types.zig");
+const opening = core.opening;
 const Result = types.Result;
 const slice = types.slice;
 
@@ -22,14 +23,14 @@ pub fn keysNext(keys: ?*types.Keys, key: ?*[4]u8) callconv(.c) Result {
 
 pub fn keyEncode(nonce: ?*const [types.nonce_size]u8, key: ?*[types.key_size]u8) callconv(.c) Result {
     const out = key orelse return .bad_argument;
-    out.* = core.handshake.encodeKey((nonce orelse return .bad_argument).*) ++ "\x00".*;
+    out.* = opening.key.encode((nonce orelse return .bad_argument).*) ++ "\x00".*;
     return .ok;
 }
 
 pub fn acceptKey(key: ?[*]const u8, key_size: usize, accept: ?*[types.accept_size]u8) callconv(.c) Result {
     const out = accept orelse return .bad_argument;
     const in = slice(key, key_size) orelse return .bad_argument;
-    out.* = core.handshake.acceptKey(in) ++ "\x00".*;
+    out.* = opening.key.accept(in) ++ "\x00".*;
     return .ok;
 }
 
@@ -139,13 +140,13 @@ pub fn requestCheck(head: ?*const types.Head, request: ?*types.Request) callconv
         out.failure = @backingInt(failures.Failure.request_line);
         return .failure;
     };
-    if (core.handshake.checkHttp(line, in)) |failure| {
+    if (opening.request.checkHttp(line, in)) |failure| {
         out.failure = failures.Failure.of(failure);
         return .failure;
     }
     out.target = line.target.ptr;
     out.target_size = line.target.len;
-    switch (core.handshake.checkUpgrade(in)) {
+    switch (opening.request.checkUpgrade(in)) {
         .failure => |failure| {
             out.failure = failures.Failure.of(failure);
             return .failure;
@@ -169,7 +170,7 @@ pub fn responseCheck(
     var fields: [core.http.field_count_max]core.http.Field = undefined;
     const in = inside(head, &fields) orelse return .bad_argument;
     const sent = slice(key, key_size) orelse return .bad_argument;
-    const found = core.handshake.checkResponse(in, &core.handshake.acceptKey(sent), strict != 0) orelse return .ok;
+    const found = opening.response.check(in, &opening.key.accept(sent), strict != 0) orelse return .ok;
     out.* = failures.Failure.of(found);
     return .failure;
 }
@@ -182,14 +183,11 @@ pub fn requestWrite(options: ?*const types.RequestOptions, buffer: ?[*]u8, buffe
     const target = std.mem.span(in.target orelse return .bad_argument);
     const host = std.mem.span(in.host orelse return .bad_argument);
     const key = std.mem.span(in.key orelse return .bad_argument);
-    if (!core.handshake.isRequestTarget(target) or key.len != types.key_size - 1) return .bad_argument;
-    if (host.len == 0 or !core.handshake.isFieldValue(host) or !core.handshake.isFieldValue(key)) return .bad_argument;
-
-    var out: Writer = .init(slice(buffer, buffer_size) orelse return .bad_argument);
-    out.add(&.{ "GET ", target, " HTTP/1.1\r\nHost: ", host, "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" });
-    out.add(&.{ "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ", key, "\r\n" });
-    if (!out.addFields(in.fields, in.field_count)) return .bad_argument;
-    return out.finish(written);
+    if (host.len == 0 or key.len != opening.key.size) return .bad_argument;
+    var writer: core.write.Writer = .{ .buffer = slice(buffer, buffer_size) orelse return .bad_argument };
+    opening.request.writeTo(&writer, target, host, key) catch return .bad_argument;
+    if (!addFields(&writer, in.fields, in.field_count)) return .bad_argument;
+    return finish(&writer, written);
 }
 
 pub fn responseWrite(
@@ -203,65 +201,35 @@ pub fn responseWrite(
     const written = size orelse return .bad_argument;
     written.* = 0;
     const value = std.mem.span(accept orelse return .bad_argument);
-    if (value.len != types.accept_size - 1 or !core.handshake.isFieldValue(value)) return .bad_argument;
-    var plain: [256]u8 = undefined;
-    const answer = core.handshake.responseSwitching(value[0 .. types.accept_size - 1], &plain);
-    var out: Writer = .init(slice(buffer, buffer_size) orelse return .bad_argument);
-    out.add(&.{answer[0 .. answer.len - "\r\n".len]}); // up to the blank line
-    if (!out.addFields(fields, field_count)) return .bad_argument;
-    return out.finish(written);
+    if (value.len != opening.key.accept_size) return .bad_argument;
+    var writer: core.write.Writer = .{ .buffer = slice(buffer, buffer_size) orelse return .bad_argument };
+    opening.response.writeAcceptance(&writer, value) catch return .bad_argument;
+    if (!addFields(&writer, fields, field_count)) return .bad_argument;
+    return finish(&writer, written);
 }
 
 pub fn refusalWrite(failure: i32, buffer: ?[*]u8, buffer_size: usize, size: ?*usize) callconv(.c) Result {
     const written = size orelse return .bad_argument;
     written.* = 0;
-    const status = failures.status(failure);
-    const line = switch (status) {
-        400 => "HTTP/1.1 400 Bad Request\r\n",
-        426 => "HTTP/1.1 426 Upgrade Required\r\n",
-        else => return .bad_argument,
-    };
-    var out: Writer = .init(slice(buffer, buffer_size) orelse return .bad_argument);
-    out.add(&.{line});
-    for (core.handshake.refusalFields(status)) |field| out.add(&.{ field.name, ": ", field.value, "\r\n" });
-    out.add(&.{ "Connection: ", core.handshake.refusalConnection(status), "\r\nContent-Length: 0\r\n" });
-    return out.finish(written);
+    var writer: core.write.Writer = .{ .buffer = slice(buffer, buffer_size) orelse return .bad_argument };
+    // Zero, which is no status, for what is no failure of a request.
+    opening.response.writeRefusal(&writer, failures.status(failure)) catch return .bad_argument;
+    return finish(&writer, written);
 }
 
-/// Puts a head together as far as there is room, and counts on.
-const Writer = struct {
-    out: []u8,
-    size: usize = 0,
-
-    fn init(out: []u8) Writer {
-        return .{ .out = out };
+/// False if one of the fields may not go onto the wire.
+fn addFields(writer: *core.write.Writer, fields: ?[*]const types.Field, count: usize) bool {
+    if (count == 0) return true;
+    for ((fields orelse return false)[0..count]) |field| {
+        const name = slice(field.name, field.name_size) orelse return false;
+        const value = slice(field.value, field.value_size) orelse return false;
+        writer.field(name, value) catch return false;
     }
+    return true;
+}
 
-    fn add(self: *Writer, parts: []const []const u8) void {
-        for (parts) |part| {
-            if (self.size <= self.out.len and part.len <= self.out.len - self.size) {
-                @memcpy(self.out[self.size..][0..part.len], part);
-            }
-            self.size += part.len;
-        }
-    }
-
-    /// False if one of the fields may not go onto the wire: RFC 9110 5.1, 5.5.
-    fn addFields(self: *Writer, fields: ?[*]const types.Field, count: usize) bool {
-        if (count == 0) return true;
-        for ((fields orelse return false)[0..count]) |field| {
-            const name = slice(field.name, field.name_size) orelse return false;
-            const value = slice(field.value, field.value_size) orelse return false;
-            if (!core.handshake.isFieldName(name) or !core.handshake.isFieldValue(value)) return false;
-            self.add(&.{ name, ": ", value, "\r\n" });
-        }
-        return true;
-    }
-
-    fn finish(self: *Writer, written: *usize) Result {
-        self.add(&.{"\r\n"});
-        if (self.size > self.out.len) return .no_room;
-        written.* = self.size;
-        return .ok;
-    }
-};
+fn finish(writer: *core.write.Writer, written: *usize) Result {
+    const head = writer.finish() orelse return .no_room;
+    written.* = head.len;
+    return .ok;
+}

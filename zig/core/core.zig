@@ -1,7 +1,7 @@
 //! Contents page of the core: bytes in, frames out; frames in, bytes out. It imports std alone and knows no Python,
 //! socket, clock, allocator or randomness; masking keys and memory are arguments.
 //!
-//! RFC 6455 (WebSocket) throughout; RFC 9112 and 9110 (HTTP/1.1) for `http` and `handshake`.
+//! RFC 6455 (WebSocket) throughout; RFC 9112 and 9110 (HTTP/1.1) for `http` and `opening`.
 
 // Frames: what they are made of.
 pub const Opcode = @import("frame/opcode.zig").Opcode;
@@ -65,8 +65,15 @@ pub const write = @import("http/write.zig");
 /// The answer to a request, behind its interim ones: `AnswerReader`.
 pub const answer = @import("http/answer.zig");
 
-/// The opening handshake: keys, checks of requests and responses, what may go on the wire.
-pub const handshake = @import("opening/handshake.zig");
+/// The opening handshake: `key`, `request`, `response`.
+pub const opening = struct {
+    /// `accept`, `encode`, `isValid`.
+    pub const key = @import("opening/key.zig");
+    /// What makes a request an upgrade: `checkHttp`, `checkUpgrade`, `writeTo`.
+    pub const request = @import("opening/request.zig");
+    /// What makes an answer its acceptance: `check`, `writeAcceptance`, `writeRefusal`.
+    pub const response = @import("opening/response.zig");
+};
 
 // Compression.
 /// Inflate for streams that may stop anywhere: `Inflate`, `Tables`, `Status`, `Fault`.

@@ -29,7 +29,9 @@ test {
     _ = @import("deflate/symbols_test.zig");
     _ = @import("message/message_test.zig");
     _ = @import("opening/handshake_fuzz.zig");
-    _ = @import("opening/handshake_test.zig");
+    _ = @import("opening/key_test.zig");
+    _ = @import("opening/request_test.zig");
+    _ = @import("opening/response_test.zig");
     _ = @import("frame/header_fuzz.zig");
     _ = @import("frame/header_test.zig");
     _ = @import("http/answer_test.zig");
@@ -51,8 +53,10 @@ test {
 }
 
 test "every public declaration of the core compiles" {
-    inline for (comptime std.meta.declarations(core)) |name| {
-        const declaration = @field(core, name);
-        if (@TypeOf(declaration) == type) std.testing.refAllDecls(declaration);
+    inline for (.{ core, core.opening }) |page| {
+        inline for (comptime std.meta.declarations(page)) |name| {
+            const declaration = @field(page, name);
+            if (@TypeOf(declaration) == type) std.testing.refAllDecls(declaration);
+        }
     }
 }

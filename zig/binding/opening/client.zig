@@ -74,8 +74,8 @@ fn readAnswer(protocol: *Protocol, transport: *WSTransport, bytes: []const u8, a
     defer o.decref(response);
     if (line.status != 101) return raiseStatus(imports.WSInvalidStatusError, line.status, raw_head, body, response);
     const endpoint = transport.connection().endpoint;
-    const expected = core.handshake.acceptKey(try o.bytesData(endpoint.key));
-    if (core.handshake.checkResponse(head, &expected, endpoint.strict != 0)) |failure| return raiseHeader(state, failure, head, raw_head, body, response);
+    const expected = core.opening.key.accept(try o.bytesData(endpoint.key));
+    if (core.opening.response.check(head, &expected, endpoint.strict != 0)) |failure| return raiseHeader(state, failure, head, raw_head, body, response);
     o.replace(&transport.response, response);
     // What a factory that runs the event loop lets in is not behind the bytes that were read.
     protocol.reader = .{};
@@ -151,7 +151,7 @@ fn raiseText(class: *Object, text: *Object, raw_head: []const u8, body: []const 
 }
 
 /// Raises WSInvalidHeaderError(text, name, value, raw_header, raw_body, response), or WSInvalidUpgradeError.
-fn raiseHeader(state: *State, failure: core.handshake.ResponseFailure, head: core.http.Head, raw_head: []const u8, body: []const u8, response: *Object) Error {
+fn raiseHeader(state: *State, failure: core.opening.response.Failure, head: core.http.Head, raw_head: []const u8, body: []const u8, response: *Object) Error {
     const imports = &state.imports;
     const name = failure.fieldName() orelse return raiseAnswer(imports.WSInvalidMessageError, failure.message(), raw_head, body, response);
     const class = switch (failure) {

@@ -28,7 +28,7 @@ pub fn received(protocol: *Protocol, transport: *WSTransport, bytes: []const u8)
         .failure => |failure| return refuse(protocol, transport, 400, failure.message()),
     };
     const line = core.http.parseRequestLine(head.start_line) orelse return refuse(protocol, transport, 400, "malformed request line");
-    if (core.handshake.checkHttp(line, head)) |failure| return refuse(protocol, transport, failure.status(), failure.message());
+    if (core.opening.request.checkHttp(line, head)) |failure| return refuse(protocol, transport, failure.status(), failure.message());
     try makeRequest(transport, line, bytes[0..head.size]);
     return if (try answer(protocol, transport, head)) head.size else null;
 }
@@ -65,7 +65,7 @@ fn accept(protocol: *Protocol, transport: *WSTransport, head: core.http.Head) Er
         return null;
     };
     errdefer o.decref(listener);
-    const accept_value = switch (core.handshake.checkUpgrade(head)) {
+    const accept_value = switch (core.opening.request.checkUpgrade(head)) {
         .failure => |failure| {
             _ = try refuse(protocol, transport, failure.status(), failure.message());
             o.decref(listener);
@@ -81,9 +81,11 @@ fn accept(protocol: *Protocol, transport: *WSTransport, head: core.http.Head) Er
 }
 
 /// The answer that most servers give: nothing in it is theirs.
-fn respondPlainly(transport: *WSTransport, accept_value: *const [28]u8) Error!void {
-    var buffer: [256]u8 = undefined;
-    const data = try o.bytes(core.handshake.responseSwitching(accept_value, &buffer));
+fn respondPlainly(transport: *WSTransport, accept_value: *const [core.opening.key.accept_size]u8) Error!void {
+    var buffer: [core.opening.response.acceptance_size_max]u8 = undefined;
+    var writer: core.write.Writer = .{ .buffer = &buffer };
+    core.opening.response.writeAcceptance(&writer, accept_value) catch unreachable; // base64 may go into a field
+    const data = try o.bytes(writer.finish().?);
     const response = o.call(transport.state.imports.switching_response, .{data}) catch |failure| {
         o.decref(data);
         return failure;
@@ -161,8 +163,8 @@ fn errorResponse(state: *State, status: u16, body: []const u8) Error!*Object {
 fn respondLast(protocol: *Protocol, transport: *WSTransport, response: *Object, status: u16) Error!void {
     transport.connection().is_input_ended = true;
     pending.end(protocol);
-    try setHeader(transport, response, "Connection", core.handshake.refusalConnection(status));
-    for (core.handshake.refusalFields(status)) |field| {
+    try setHeader(transport, response, "Connection", core.opening.response.refusalConnection(status));
+    for (core.opening.response.refusalFields(status)) |field| {
         if (!try hasHeader(transport, response, field.name)) try setHeader(transport, response, field.name, field.value);
     }
     try respond(transport, response);

@@ -37,6 +37,21 @@ pub const Head = struct {
         return total;
     }
 
+    /// The value of a field that must be there exactly once.
+    pub fn findOnly(self: Head, name: []const u8) ?[]const u8 {
+        return if (self.count(name) == 1) self.find(name) else null;
+    }
+
+    /// RFC 9112 6.3: these two fields do. Content-Length may say, once, that there is none.
+    pub fn announcesBody(self: Head) bool {
+        if (self.count("Transfer-Encoding") != 0) return true;
+        return switch (self.count("Content-Length")) {
+            0 => false,
+            1 => !std.mem.eql(u8, self.find("Content-Length").?, "0"),
+            else => true,
+        };
+    }
+
     /// Is `token` an element of the comma-separated lists in the fields of this name? Fields of one name are one list,
     /// RFC 9110 5.3.
     pub fn hasToken(self: Head, name: []const u8, token: []const u8) bool {

@@ -6,9 +6,10 @@
 
 const std = @import("std");
 const corpus = @import("../testing/corpus_fuzz.zig");
-const handshake = @import("handshake.zig");
 const http = @import("../http/head.zig");
 const reference = @import("../http/head_fuzz.zig");
+const request = @import("request.zig");
+const response = @import("response.zig");
 const expectEqual = std.testing.expectEqual;
 
 test "fuzz: handshake" {
@@ -100,10 +101,10 @@ fn check(input: []const u8) !void {
         .need_more, .failure => return, // http_fuzz.zig's business
     };
     if (http.parseRequestLine(head.start_line)) |line| {
-        try expectEqual(referenceHttp(line, head.fields), handshake.checkHttp(line, head));
+        try expectEqual(referenceHttp(line, head.fields), request.checkHttp(line, head));
     }
-    try expectEqual(referenceUpgrade(head.fields), handshake.checkUpgrade(head));
-    for ([_]bool{ false, true }) |strict| try expectEqual(referenceResponse(head, strict), handshake.checkResponse(head, accept, strict));
+    try expectEqual(referenceUpgrade(head.fields), request.checkUpgrade(head));
+    for ([_]bool{ false, true }) |strict| try expectEqual(referenceResponse(head, strict), response.check(head, accept, strict));
 }
 
 fn same(one: []const u8, other: []const u8) bool {
@@ -157,7 +158,7 @@ fn announcesBody(fields: []const http.Field) bool {
 }
 
 /// RFC 6455 4.2.1 item 1, RFC 9112 3.2 and 6.3.
-fn referenceHttp(line: http.RequestLine, fields: []const http.Field) ?handshake.RequestFailure {
+fn referenceHttp(line: http.RequestLine, fields: []const http.Field) ?request.Failure {
     if (!std.mem.eql(u8, line.version, "HTTP/1.1")) return .http_version;
     if (!std.mem.eql(u8, line.method, "GET")) return .method;
     if (valuesOf(fields, "host").count != 1) return .host;
@@ -165,7 +166,7 @@ fn referenceHttp(line: http.RequestLine, fields: []const http.Field) ?handshake.
 }
 
 /// RFC 6455 4.2.1 items 3 to 6; 11.3.1 for one key.
-fn referenceUpgrade(fields: []const http.Field) handshake.Upgrade {
+fn referenceUpgrade(fields: []const http.Field) request.Upgrade {
     if (!listHas(fields, "upgrade", "websocket")) return .{ .failure = .upgrade };
     if (!listHas(fields, "connection", "upgrade")) return .{ .failure = .connection };
     const version = valuesOf(fields, "sec-websocket-version");
@@ -208,7 +209,7 @@ fn encodeBase64(digest: [20]u8) [28]u8 {
 }
 
 /// RFC 6455 4.1, items 1 to 4 of what a client checks.
-fn referenceResponse(head: http.Head, strict: bool) ?handshake.ResponseFailure {
+fn referenceResponse(head: http.Head, strict: bool) ?response.Failure {
     const line = reference.referenceStatusLine(head.start_line) orelse return .status;
     if (line.status != 101 or !std.mem.eql(u8, line.version, "HTTP/1.1")) return .status;
     const upgrade = valuesOf(head.fields, "upgrade");

@@ -61,12 +61,14 @@ const Connection = struct {
             .failure => return false,
             .head => |head| {
                 const line = picows.http.parseRequestLine(head.start_line) orelse return false;
-                if (picows.handshake.checkHttp(line, head) != null) return false;
-                switch (picows.handshake.checkUpgrade(head)) {
+                if (picows.opening.request.checkHttp(line, head) != null) return false;
+                switch (picows.opening.request.checkUpgrade(head)) {
                     .failure => return false,
                     .accept => |accept| {
-                        var answer: [256]u8 = undefined;
-                        try self.write(picows.handshake.responseSwitching(&accept, &answer));
+                        var answer: [picows.opening.response.acceptance_size_max]u8 = undefined;
+                        var writer: picows.write.Writer = .{ .buffer = &answer };
+                        try picows.opening.response.writeAcceptance(&writer, &accept);
+                        try self.write(writer.finish().?);
                     },
                 }
                 self.drop(head.size);

@@ -1,8 +1,8 @@
 const std = @import("std");
-const http = @import("../http/head.zig");
-const handshake = @import("handshake.zig");
-const RequestFailure = handshake.RequestFailure;
-const ResponseFailure = handshake.ResponseFailure;
+const reader = @import("../http/head.zig");
+const keys = @import("key.zig");
+const request = @import("request.zig");
+const write = @import("../http/write.zig");
 const expect = std.testing.expect;
 const expectEqual = std.testing.expectEqual;
 const expectEqualStrings = std.testing.expectEqualStrings;
@@ -13,19 +13,19 @@ const sample_accept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 /// A head made of lines, for as long as the test looks at it.
 const Parsed = struct {
-    fields: [http.field_count_max]http.Field = undefined,
+    fields: [reader.field_count_max]reader.Field = undefined,
 
-    fn read(self: *Parsed, bytes: []const u8) http.Head {
-        var reader: http.HeadReader = .{};
-        return reader.next(bytes, &self.fields).head;
+    fn read(self: *Parsed, bytes: []const u8) reader.Head {
+        var head_reader: reader.HeadReader = .{};
+        return head_reader.next(bytes, &self.fields).head;
     }
 };
 
-fn checkRequest(bytes: []const u8) !?RequestFailure {
+fn checkRequest(bytes: []const u8) !?request.Failure {
     var parsed: Parsed = .{};
     const head = parsed.read(bytes);
-    if (handshake.checkHttp(http.parseRequestLine(head.start_line).?, head)) |failure| return failure;
-    return switch (handshake.checkUpgrade(head)) {
+    if (request.checkHttp(reader.parseRequestLine(head.start_line).?, head)) |failure| return failure;
+    return switch (request.checkUpgrade(head)) {
         .failure => |failure| failure,
         .accept => |answer| {
             try expectEqualStrings(sample_accept, &answer);
@@ -44,15 +44,13 @@ const end = "\r\n";
 const good = get ++ host ++ upgrade ++ connection ++ key ++ version ++ end;
 
 /// The good request with one of its lines replaced.
-fn expectRequest(expected: ?RequestFailure, comptime line: []const u8, comptime replacement: []const u8) !void {
+fn expectRequest(expected: ?request.Failure, comptime line: []const u8, comptime replacement: []const u8) !void {
     const at = comptime std.mem.find(u8, good, line).?;
     const changed = good[0..at] ++ replacement ++ good[at + line.len ..];
     try expectEqual(expected, try checkRequest(changed));
 }
 
-test "the sample of RFC 6455 1.3" {
-    try expectEqualStrings(sample_accept, &handshake.acceptKey(sample_key));
-    try expectEqualStrings(sample_key, &handshake.encodeKey("the sample nonce".*));
+test "a good request" {
     try expectEqual(null, try checkRequest(good));
 }
 
@@ -135,7 +133,7 @@ test "a key with the whole alphabet and spare bits set" {
         var buffer: [512]u8 = undefined;
         const lines = get ++ upgrade ++ connection ++ version ++ "Sec-WebSocket-Key:{s}\r\n\r\n";
         const head = parsed.read(try std.fmt.bufPrint(&buffer, lines, .{value}));
-        try expectEqual(handshake.acceptKey(value), handshake.checkUpgrade(head).accept);
+        try expectEqual(keys.accept(value), request.checkUpgrade(head).accept);
     }
 }
 
@@ -147,90 +145,26 @@ test "version 13 and no other" {
     }
 }
 
-test "a refusal with 426 says what to come back with" {
-    const fields = handshake.refusalFields(426);
-    try expectEqual(2, fields.len);
-    try expectEqualStrings("Upgrade", fields[0].name);
-    try expectEqualStrings("websocket", fields[0].value);
-    try expectEqualStrings("Sec-WebSocket-Version", fields[1].name);
-    try expectEqualStrings("13", fields[1].value);
-    for (fields) |field| try expect(handshake.isFieldName(field.name) and handshake.isFieldValue(field.value));
-    try expectEqualStrings("Upgrade, close", handshake.refusalConnection(426));
-    for ([_]u16{ 0, 200, 400, 404, 425, 427, 500, 65535 }) |status| {
-        try expectEqual(0, handshake.refusalFields(status).len);
-        try expectEqualStrings("close", handshake.refusalConnection(status));
-    }
-}
-
 test "the status that tells the client about it" {
-    for (std.enums.values(RequestFailure)) |failure| {
+    for (std.enums.values(request.Failure)) |failure| {
         const status: u16 = if (failure == .version) 426 else 400;
         try expectEqual(status, failure.status());
         try expect(failure.message().len > 10);
     }
 }
 
-const switching = "HTTP/1.1 101 Switching Protocols\r\n";
-const accept = "Sec-WebSocket-Accept: " ++ sample_accept ++ "\r\n";
-const good_response = switching ++ upgrade ++ connection ++ accept ++ end;
-
-fn expectResponse(expected: ?ResponseFailure, comptime line: []const u8, comptime replacement: []const u8) !void {
-    const at = comptime std.mem.find(u8, good_response, line).?;
-    const changed = good_response[0..at] ++ replacement ++ good_response[at + line.len ..];
-    var parsed: Parsed = .{};
-    const head = parsed.read(changed);
-    try expectEqual(expected, handshake.checkResponse(head, sample_accept, true));
-    // RFC 9112 6.3: whatever it says, a 101 has no body.
-    try expectEqual(if (expected == .has_body) null else expected, handshake.checkResponse(head, sample_accept, false));
+test "our request is one that we accept, with fields of the client's own behind" {
+    var buffer: [512]u8 = undefined;
+    var writer: write.Writer = .{ .buffer = &buffer };
+    try request.writeTo(&writer, "/chat?a=b", "example.com", sample_key);
+    try writer.field("Origin", "null");
+    const bytes = writer.finish().?;
+    try expectEqualStrings("GET /chat?a=b HTTP/1.1\r\n" ++ host ++ upgrade ++ connection ++ version ++ key ++ "Origin: null\r\n\r\n", bytes);
+    try expectEqual(null, try checkRequest(bytes));
 }
 
-test "responses" {
-    try expectResponse(null, "", "");
-    try expectResponse(null, switching, "HTTP/1.1 101\r\n");
-    try expectResponse(null, switching, "HTTP/1.1 101 Web Socket Protocol Handshake\r\n");
-    try expectResponse(.status, switching, "HTTP/1.1 200 OK\r\n");
-    try expectResponse(.status, switching, "HTTP/1.0 101 Switching Protocols\r\n");
-    try expectResponse(.status, switching, "101 Switching Protocols\r\n");
-
-    try expectResponse(null, upgrade, "upgrade: WebSocket\r\n");
-    try expectResponse(.upgrade, upgrade, "");
-    try expectResponse(.upgrade, upgrade, "Upgrade: h2c\r\n");
-    try expectResponse(.upgrade, upgrade, "Upgrade: websocket2\r\n");
-    try expectResponse(.upgrade, upgrade, "Upgrade: h2c, websocket\r\n");
-    try expectResponse(.upgrade, upgrade, upgrade ++ "Upgrade: h2c\r\n");
-
-    try expectResponse(null, connection, "Connection: keep-alive, upgrade\r\n");
-    try expectResponse(null, connection, "Connection: keep-alive\r\nConnection: UPGRADE\r\n");
-    try expectResponse(.connection, connection, "");
-    try expectResponse(.connection, connection, "Connection: close\r\n");
-
-    try expectResponse(null, accept, "sec-websocket-accept:\t" ++ sample_accept ++ "  \r\n");
-    try expectResponse(.accept, accept, "");
-    try expectResponse(.accept, accept, accept ++ accept);
-    try expectResponse(.accept, accept, "Sec-WebSocket-Accept: S3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n");
-    try expectResponse(.accept, accept, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo\r\n");
-    try expectResponse(.accept, accept, "Sec-WebSocket-Accept: " ++ sample_accept ++ "=\r\n");
-
-    try expectResponse(null, upgrade, upgrade ++ "Content-Length: 0\r\n");
-    try expectResponse(.has_body, upgrade, upgrade ++ "Content-Length: 5\r\n");
-    try expectResponse(.has_body, upgrade, upgrade ++ "Transfer-Encoding: chunked\r\n");
-}
-
-test "what a response failure says" {
-    for (std.enums.values(ResponseFailure)) |failure| try expect(failure.message().len > 10);
-    try expectEqualStrings("Upgrade", ResponseFailure.upgrade.fieldName().?);
-    try expectEqualStrings("Connection", ResponseFailure.connection.fieldName().?);
-    try expectEqualStrings("Sec-WebSocket-Accept", ResponseFailure.accept.fieldName().?);
-    try expectEqual(null, ResponseFailure.status.fieldName());
-    try expectEqual(null, ResponseFailure.has_body.fieldName());
-}
-
-test "our answer is one that we accept" {
-    var buffer: [256]u8 = undefined;
-    var parsed: Parsed = .{};
-    const bytes = handshake.responseSwitching(sample_accept, &buffer);
-    try expectEqualStrings(good_response, bytes);
-    const head = parsed.read(bytes);
-    try expectEqual(bytes.len, head.size);
-    try expectEqual(null, handshake.checkResponse(head, sample_accept, true));
+test "a request with what may not be in it is not written" {
+    var writer: write.Writer = .{ .buffer = &.{} };
+    try std.testing.expectError(error.BadTarget, request.writeTo(&writer, "/a b", "example.com", sample_key));
+    try std.testing.expectError(error.BadFieldValue, request.writeTo(&writer, "/", "a\r\nb", sample_key));
 }
