@@ -84,8 +84,10 @@ class Buffers:
         released = memoryview(bytearray(size))
         released.release()
         yield "released view", released
-        # More than there is: whoever believes it and copies it gets a MemoryError first.
-        yield "huge", HUGE.from_address(ctypes.addressof(ctypes.c_char.from_buffer(self._keep)))
+        # More than there is: whoever believes it and copies it gets a MemoryError first. (To mask
+        # it in place would be the fault of who says that it can be written to.)
+        huge = HUGE.from_address(ctypes.addressof(ctypes.c_char.from_buffer(self._keep)))
+        yield "huge", memoryview(huge).toreadonly()
 
 
 class Pool:
