@@ -16,6 +16,7 @@ TARGETS = [
     "inflate",
     "negotiation",
     "parser",
+    "session",
     "utf8",
 ]
 FILES_MAX = 100

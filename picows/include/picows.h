@@ -52,8 +52,12 @@ enum {
     PICOWS_OK = 0,
     PICOWS_NEED_MORE = 1,     /* what was given is right, and not all of it */
     PICOWS_FAILURE = 2,       /* the peer broke the protocol: a picows_failure says how */
+    PICOWS_ENDED = 3,         /* nothing that the peer sends is looked at any more */
     PICOWS_BAD_ARGUMENT = -1, /* the caller is wrong */
-    PICOWS_NO_ROOM = -2       /* the memory to write to is too small */
+    PICOWS_NO_ROOM = -2,      /* the memory to write to is too small */
+    PICOWS_AFTER_CLOSE = -3,  /* our CLOSE was sent, or has to be what is sent next */
+    PICOWS_OUT_OF_ORDER = -4, /* fragments are to be sent in order */
+    PICOWS_TOO_MANY_PINGS = -5 /* that many wait for an answer already */
 };
 
 /* How a peer broke the protocol. Fields of this type are PICOWS_FAILURE_NONE unless a call returned
@@ -158,6 +162,7 @@ enum {
 /* Sizes, in bytes if nothing else is said. */
 #define PICOWS_HEADER_SIZE_MAX 14           /* of a frame */
 #define PICOWS_CONTROL_PAYLOAD_SIZE_MAX 125 /* of CLOSE, PING and PONG */
+#define PICOWS_CONTROL_FRAME_SIZE_MAX 131   /* of the whole frame */
 #define PICOWS_CLOSE_REASON_SIZE_MAX 123    /* of the reason in a CLOSE */
 #define PICOWS_HEAD_SIZE_MAX 16384 /* of a request or an answer, up to the blank line */
 #define PICOWS_FIELD_COUNT_MAX 128 /* fields of a request or an answer */
@@ -165,6 +170,7 @@ enum {
 #define PICOWS_NONCE_SIZE 16  /* of picows_key_encode */
 #define PICOWS_KEY_SIZE 25    /* 24 characters and a NUL */
 #define PICOWS_ACCEPT_SIZE 29 /* 28 characters and a NUL */
+#define PICOWS_PING_COUNT_MAX 8 /* PINGs of a session that wait for their PONG */
 #define PICOWS_SEED_SIZE 32   /* of picows_keys_init */
 
 /* ---- Functions for all ---- */
@@ -281,6 +287,169 @@ PICOWS_API picows_result picows_frame_write(uint8_t *buffer, size_t buffer_size,
 PICOWS_API picows_result picows_frame_wrap(uint8_t *buffer, size_t payload_offset,
                                            size_t payload_size, uint8_t opcode, uint8_t flags,
                                            const uint8_t *key, size_t *frame_offset);
+
+/* ---- A connection, after its opening handshake ----
+ *
+ * A session is parser and writer together, for either role, and knows what belongs to a connection as a
+ * whole: the order of fragments, the close handshake, which PING a PONG answers, what may be sent when.
+ * It makes events of bytes and bytes of what is to be sent; reading and writing them is the program's.
+ *
+ *     while ((result = picows_session_receive(&session, bytes, size, &event)) == PICOWS_OK) {
+ *         picows_session_answer(&session, &event, key, room, room_size, &written);
+ *         ... if it is data: event.payload ...
+ *         bytes += event.size, size -= event.size;
+ *     }
+ *     if (result == PICOWS_FAILURE) picows_session_answer(&session, &event, key, ...);
+ *
+ * Frames have to go out in the order in which calls have made them. A client gives a fresh masking key for
+ * each call that makes a frame (picows_keys_next), a server gives NULL; else PICOWS_BAD_ARGUMENT. A call
+ * that fails has changed nothing. */
+
+/* How much a session looks after. */
+enum {
+    PICOWS_MODE_PERMISSIVE = 0, /* reserved bits, order of fragments and text are the program's business */
+    PICOWS_MODE_STRICT = 1,     /* received frames follow all rules of RFC 6455, and tell their message */
+    PICOWS_MODE_MESSAGES = 2    /* frames that are sent follow the order of fragments too */
+};
+
+/* What the opening handshake has agreed upon: one bit for each extension. */
+enum {
+    PICOWS_EXTENSION_PERMESSAGE_DEFLATE = 1 /* RFC 7692. Payloads are not inflated, only marked */
+};
+
+/* A connection. Private; `picows_session_init` sets it up. */
+typedef struct picows_session {
+    uint64_t private_[96];
+} picows_session;
+
+/* What a session takes. The limits of messages and the extensions are not looked at in permissive mode. */
+typedef struct picows_session_options {
+    size_t size;               /* sizeof(picows_session_options) */
+    uint64_t payload_size_max; /* of one frame; larger ones are PICOWS_FAILURE_FRAME_TOO_BIG */
+    uint64_t message_size_max; /* its payloads together; UINT64_MAX for no limit */
+    uint32_t message_frame_count_max; /* 1 or more; UINT32_MAX for no limit */
+    uint8_t role;              /* PICOWS_ROLE_*: ours */
+    uint8_t mode;              /* PICOWS_MODE_* */
+    uint8_t extensions;        /* PICOWS_EXTENSION_* */
+    uint8_t reserved;
+} picows_session_options;
+
+/* What an event is. */
+enum {
+    PICOWS_EVENT_NONE = 0,
+    PICOWS_EVENT_DATA = 1,   /* TEXT, BINARY or CONTINUATION */
+    PICOWS_EVENT_PING = 2,   /* wants a PONG */
+    PICOWS_EVENT_PONG = 3,
+    PICOWS_EVENT_CLOSE = 4,  /* wants a CLOSE, if we have not sent one. Nothing is received after it */
+    PICOWS_EVENT_FAILURE = 5 /* likewise */
+};
+
+/* Where a data frame stands in its message. */
+enum {
+    PICOWS_PIECE_FIRST = 1,
+    PICOWS_PIECE_LAST = 2,
+    PICOWS_PIECE_COMPRESSED = 4 /* all payloads of the message are: RFC 7692 */
+};
+
+/* What was received. */
+typedef struct picows_event {
+    uint8_t *payload; /* of the frame, unmasked, inside the bytes that were given */
+    size_t payload_size;
+    size_t size;      /* of the frame; after PICOWS_NEED_MORE: how many bytes are wanted in all */
+    uint64_t message_size;  /* data, not permissive: of the message up to here, as it is on the wire */
+    picows_failure failure;
+    uint32_t ping_count;    /* PONG: how many PINGs of picows_session_ping it answers, the oldest first */
+    uint16_t close_code;    /* CLOSE: the peer's; PICOWS_CLOSE_NO_INFO if it has none. Failure: ours */
+    uint8_t kind;           /* PICOWS_EVENT_* */
+    uint8_t opcode;         /* PICOWS_OPCODE_* */
+    uint8_t flags;          /* PICOWS_FLAG_* */
+    uint8_t message_opcode; /* data, not permissive: TEXT or BINARY, for CONTINUATION frames too */
+    uint8_t piece;          /* data, not permissive: PICOWS_PIECE_* */
+    uint8_t reserved;
+} picows_event;
+
+/* Makes `session` ready for the first frame of a connection. `options` are not needed any more when the
+ * call returns. */
+PICOWS_API picows_result picows_session_init(picows_session *session,
+                                             const picows_session_options *options);
+
+/* Looks at the frame at the start of `bytes`, and at nothing behind it. The payload of a CLOSE is checked:
+ * picows_close_decode reads its reason.
+ *
+ * - PICOWS_OK: an event. The next call begins `event->size` bytes further.
+ * - PICOWS_NEED_MORE: as for picows_parser_next.
+ * - PICOWS_FAILURE: the peer broke the protocol, `event->failure` says how. This is told once.
+ * - PICOWS_ENDED: a CLOSE was received, or a failure was told, or the input was dropped or has ended. All
+ *   bytes are to be thrown away. */
+PICOWS_API picows_result picows_session_receive(picows_session *session, uint8_t *bytes,
+                                                size_t bytes_size, picows_event *event);
+
+/* Writes what RFC 6455 wants to be sent because of an event, to the start of `buffer`: a PONG for a PING, a
+ * CLOSE with the same code for a CLOSE, a CLOSE that says why for a failure. `*size` becomes the size of
+ * the frame, and 0 if nothing is to be sent or our CLOSE was sent before. For PING and CLOSE the event's
+ * payload has to be where it was. PICOWS_CONTROL_FRAME_SIZE_MAX is room for any. A program that wants to
+ * answer in another way, later or not at all, does not call this. */
+PICOWS_API picows_result picows_session_answer(picows_session *session, const picows_event *event,
+                                               const uint8_t *key, uint8_t *buffer,
+                                               size_t buffer_size, size_t *size);
+
+/* Writes a frame to the start of `buffer`, as picows_frame_write does: any but a CLOSE. `*size` becomes the
+ * size of the frame. PICOWS_AFTER_CLOSE, and in messages mode PICOWS_OUT_OF_ORDER. */
+PICOWS_API picows_result picows_session_send(picows_session *session, uint8_t opcode, uint8_t flags,
+                                             const uint8_t *payload, size_t payload_size,
+                                             const uint8_t *key, uint8_t *buffer,
+                                             size_t buffer_size, size_t *size);
+
+/* The same around a payload that stays where it is, as picows_frame_wrap does. */
+PICOWS_API picows_result picows_session_wrap(picows_session *session, uint8_t *buffer,
+                                             size_t payload_offset, size_t payload_size,
+                                             uint8_t opcode, uint8_t flags, const uint8_t *key,
+                                             size_t *frame_offset);
+
+/* Writes a PING whose PONG the session is to recognise by its payload: see `ping_count` of picows_event.
+ * A PONG answers the PINGs before its own as well. PICOWS_TOO_MANY_PINGS if PICOWS_PING_COUNT_MAX wait. */
+PICOWS_API picows_result picows_session_ping(picows_session *session, const uint8_t *payload,
+                                             size_t payload_size, const uint8_t *key,
+                                             uint8_t *buffer, size_t buffer_size, size_t *size);
+
+/* Writes our CLOSE: the first one, or an answer to the peer's with a code of ours. What may be said is what
+ * picows_close_encode takes. Nothing can be sent after it; the peer is heard until it closes too. */
+PICOWS_API picows_result picows_session_close(picows_session *session, uint16_t code,
+                                              const uint8_t *reason, size_t reason_size,
+                                              const uint8_t *key, uint8_t *buffer,
+                                              size_t buffer_size, size_t *size);
+
+/* Nothing that the peer sends is wanted any more. picows_session_close may still tell it why. */
+PICOWS_API picows_result picows_session_drop(picows_session *session);
+
+/* The transport says that the peer sends nothing more. */
+PICOWS_API picows_result picows_session_end(picows_session *session);
+
+/* How far the close handshake is: RFC 6455 7. */
+enum {
+    PICOWS_STATE_OPEN = 0,
+    PICOWS_STATE_CLOSE_SENT = 1,     /* the peer may go on until it closes */
+    PICOWS_STATE_CLOSE_RECEIVED = 2, /* we may go on until we close */
+    PICOWS_STATE_CLOSED_BY_US = 3,   /* our CLOSE was first, and was answered */
+    PICOWS_STATE_CLOSED_BY_PEER = 4, /* the peer's was */
+    PICOWS_STATE_FAILING = 5, /* the peer broke the protocol or was dropped; our CLOSE may go */
+    PICOWS_STATE_FAILED = 6,  /* our CLOSE went */
+    PICOWS_STATE_LOST = 7     /* the transport ended before the peer's CLOSE: RFC 6455 7.1.5 calls it 1006 */
+};
+
+/* What became of a connection. */
+typedef struct picows_status {
+    picows_failure failure;    /* how the peer broke the protocol */
+    uint16_t sent_code;        /* of our CLOSE; PICOWS_CLOSE_NO_INFO also if it had none */
+    uint16_t received_code;    /* of the peer's */
+    uint8_t state;             /* PICOWS_STATE_* */
+    uint8_t is_close_sent;     /* 0 or 1 */
+    uint8_t is_close_received; /* 0 or 1 */
+    uint8_t reserved;
+} picows_status;
+
+/* Tells it, at any time. */
+PICOWS_API picows_result picows_session_status(picows_session *session, picows_status *status);
 
 /* ---- UTF-8, RFC 3629 ---- */
 

@@ -16,7 +16,8 @@ from ctypes import (
 )
 from pathlib import Path
 
-OK, NEED_MORE, FAILURE, BAD_ARGUMENT, NO_ROOM = 0, 1, 2, -1, -2
+OK, NEED_MORE, FAILURE, ENDED = 0, 1, 2, 3
+BAD_ARGUMENT, NO_ROOM, AFTER_CLOSE, OUT_OF_ORDER, TOO_MANY_PINGS = -1, -2, -3, -4, -5
 CLIENT, SERVER = 0, 1
 FIN = 8
 
@@ -61,6 +62,56 @@ class Frame(Structure):
 
     def bytes(self) -> bytes:
         return ctypes.string_at(self.payload, self.payload_size)
+
+
+class Session(Structure):
+    _fields_ = [("private", c_uint64 * 96)]
+
+
+class SessionOptions(Structure):
+    _fields_ = [
+        ("size", c_size_t),
+        ("payload_size_max", c_uint64),
+        ("message_size_max", c_uint64),
+        ("message_frame_count_max", c_uint32),
+        ("role", c_uint8),
+        ("mode", c_uint8),
+        ("extensions", c_uint8),
+        ("reserved", c_uint8),
+    ]
+
+
+class Event(Structure):
+    _fields_ = [
+        ("payload", POINTER(c_uint8)),
+        ("payload_size", c_size_t),
+        ("size", c_size_t),
+        ("message_size", c_uint64),
+        ("failure", c_int32),
+        ("ping_count", c_uint32),
+        ("close_code", c_uint16),
+        ("kind", c_uint8),
+        ("opcode", c_uint8),
+        ("flags", c_uint8),
+        ("message_opcode", c_uint8),
+        ("piece", c_uint8),
+        ("reserved", c_uint8),
+    ]
+
+    def bytes(self) -> bytes:
+        return ctypes.string_at(self.payload, self.payload_size)
+
+
+class Status(Structure):
+    _fields_ = [
+        ("failure", c_int32),
+        ("sent_code", c_uint16),
+        ("received_code", c_uint16),
+        ("state", c_uint8),
+        ("is_close_sent", c_uint8),
+        ("is_close_received", c_uint8),
+        ("reserved", c_uint8),
+    ]
 
 
 class Utf8(Structure):
@@ -144,6 +195,16 @@ def load(path: Path) -> ctypes.CDLL:
         "frame_size": [size, c_int],
         "frame_write": [p, size, byte, byte, p, size, p, p],
         "frame_wrap": [p, size, size, byte, byte, p, p],
+        "session_init": [p, p],
+        "session_receive": [p, p, size, p],
+        "session_answer": [p, p, p, p, size, p],
+        "session_send": [p, byte, byte, p, size, p, p, size, p],
+        "session_wrap": [p, p, size, size, byte, byte, p, p],
+        "session_ping": [p, p, size, p, p, size, p],
+        "session_close": [p, c_uint16, p, size, p, p, size, p],
+        "session_drop": [p],
+        "session_end": [p],
+        "session_status": [p, p],
         "utf8_feed": [p, p, size],
         "close_decode": [p, size, p],
         "close_encode": [c_uint16, p, size, p, size, p],

@@ -69,8 +69,7 @@ pub fn headerEncode(header: ?*const types.Header, buffer: ?[*]u8, buffer_size: u
 pub fn parserInit(parser: ?*types.Parser, options: ?*const types.ParserOptions) callconv(.c) Result {
     const out = parser orelse return .bad_argument;
     const in = options orelse return .bad_argument;
-    // A caller that was compiled with a later header may have more options, all of them zero.
-    if (in.size < @sizeOf(types.ParserOptions) or !isZero(in)) return .bad_argument;
+    if (!types.isWhole(in) or !std.mem.allEqual(u8, &in.reserved, 0)) return .bad_argument;
     out.init(.{ .parser = .{
         .role = switch (in.role) {
             @backingInt(types.Role.client) => .client,
@@ -82,14 +81,6 @@ pub fn parserInit(parser: ?*types.Parser, options: ?*const types.ParserOptions) 
         .mask = kernel.get(),
     } });
     return .ok;
-}
-
-/// Whether all that is behind the options known here, and what is reserved in them, is zero.
-fn isZero(options: *const types.ParserOptions) bool {
-    const bytes: [*]const u8 = @ptrCast(options);
-    if (options.size > 4096) return false; // no size, but memory that nobody has set
-    return std.mem.allEqual(u8, bytes[@sizeOf(types.ParserOptions)..options.size], 0) and
-        std.mem.allEqual(u8, &options.reserved, 0);
 }
 
 pub fn parserNext(parser: ?*types.Parser, bytes: ?[*]u8, size: usize, frame: ?*types.Frame) callconv(.c) Result {
@@ -168,10 +159,10 @@ pub fn frameWrap(
     return .ok;
 }
 
-const Kind = struct { opcode: core.Opcode, flags: core.Flags };
+pub const Kind = struct { opcode: core.Opcode, flags: core.Flags };
 
 /// What RFC 6455 5.2 and 5.5 let a sender send. RSV bits are the caller's business: an extension may own them.
-fn sendable(opcode: u8, flags: u8, payload_size: usize) ?Kind {
+pub fn sendable(opcode: u8, flags: u8, payload_size: usize) ?Kind {
     const kind: Kind = .{
         .opcode = @fromBackingInt(std.math.cast(u4, opcode) orelse return null),
         .flags = @bitCast(std.math.cast(u4, flags) orelse return null),
@@ -182,7 +173,7 @@ fn sendable(opcode: u8, flags: u8, payload_size: usize) ?Kind {
 }
 
 /// As numbers, because the two need not be parts of one object.
-fn overlap(a: []const u8, b: []const u8) bool {
+pub fn overlap(a: []const u8, b: []const u8) bool {
     return @intFromPtr(a.ptr) < @intFromPtr(b.ptr) +| b.len and @intFromPtr(b.ptr) < @intFromPtr(a.ptr) +| a.len;
 }
 

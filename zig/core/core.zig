@@ -52,6 +52,17 @@ pub const close = @import("frame/close.zig");
 pub const CloseCode = close.CloseCode;
 pub const Close = close.Close;
 
+// A whole connection, but for its opening handshake.
+/// Events of bytes, plans of what is to be sent: `Session`, `Options`, `Mode`, `Event`.
+pub const session = @import("session/session.zig");
+pub const Session = session.Session;
+
+/// What may be sent: `Plan`, `Misuse`.
+pub const sending = @import("session/sending.zig");
+
+/// The close handshake: `Closing`, `State`, `Side`.
+pub const closing = @import("session/closing.zig");
+
 // Opening.
 /// The bounded reader of an HTTP/1.1 head: `HeadReader`, `Head`, `Field`, `HeadFailure`, request and status lines.
 pub const http = @import("http/head.zig");

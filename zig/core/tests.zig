@@ -42,10 +42,14 @@ test {
     _ = @import("frame/keys_test.zig");
     _ = @import("frame/mask_test.zig");
     _ = @import("frame/opcode_test.zig");
+    _ = @import("session/closing_test.zig");
     _ = @import("session/parser_fuzz.zig");
     _ = @import("session/parser_strict_test.zig");
     _ = @import("session/parser_test.zig");
     _ = @import("session/pings_test.zig");
+    _ = @import("session/sending_test.zig");
+    _ = @import("session/session_fuzz.zig");
+    _ = @import("session/session_test.zig");
     _ = @import("text/utf8_fuzz.zig");
     _ = @import("text/utf8_test.zig");
     _ = @import("testing/wire_test.zig");

@@ -85,7 +85,8 @@ pub const Parser = struct {
         };
     }
 
-    noinline fn nextAny(self: *Parser, bytes: []u8) Result {
+    /// What `next` says of that for which there is no short cut.
+    pub noinline fn nextAny(self: *Parser, bytes: []u8) Result {
         if (self.failed) |failure| return .{ .failure = failure };
         const head = switch (header.decode(bytes)) {
             .header => |head| head,
