@@ -20,6 +20,12 @@ from .tls_server import Connection
 __version__: Final[str]
 
 def parse_headers(head: bytes, /) -> CIMultiDict[str]: ...
+def write_request_head(
+    method: bytes, target: bytes, headers: Iterable[tuple[str, str]], /
+) -> bytes: ...
+def write_response_head(
+    version: bytes, status: int, headers: Iterable[tuple[str, str]], content_size: int, /
+) -> bytes: ...
 
 _C_API: Final[object]
 

@@ -7,12 +7,11 @@ UTF-8 with `surrogateescape` both ways, so any bytes that were received can be s
 from __future__ import annotations
 
 import base64
-import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from .exceptions import WSInvalidURL
-from .header_text import add_extra_headers, header_block, header_pairs, make_headers
+from .header_text import add_extra_headers, header_pairs, make_headers
 
 if TYPE_CHECKING:
     from multidict import CIMultiDict
@@ -32,7 +31,6 @@ __all__ = [
     "switching_response",
 ]
 
-_VERSION: Final = re.compile(rb"HTTP/[0-9]\.[0-9]")  # RFC 9112, 2.3
 _TEXT_PLAIN: Final = "text/plain; charset=utf-8"
 #: What headers are made of when somebody asks for them: a whole head, or pairs.
 _HeaderSource: TypeAlias = bytes | list[tuple[str, str]]
@@ -228,34 +226,18 @@ class WSUpgradeResponse:
                 `Transfer-Encoding`.
             TypeError: the body is not bytes-like, or a header is not text.
         """
-        status = int(self.status)
-        if not 100 <= status <= 599:
-            raise ValueError(f"status {status} cannot be sent: HTTP has 100 to 599")
-        if not _VERSION.fullmatch(self.version):
-            raise ValueError(f"HTTP version {self.version!r} is malformed")
-        # The reason phrase may be empty, the space in front of it may not be missing (RFC 9112, 4).
-        known = _status(status)
-        phrase = known.phrase if isinstance(known, HTTPStatus) else ""
+        from ._native import write_response_head  # which imports this module
 
-        body = b"" if self.body is None else b"".join((self.body,))
-        if body and (status < 200 or status in (204, 205, 304)):
-            raise ValueError(f"a response with status {status} has no body")
-
-        headers = self.headers.copy()
-        if "Transfer-Encoding" in headers:
+        if "Transfer-Encoding" in self.headers:
             raise ValueError(
                 "Transfer-Encoding cannot be used: the body is sent as it is, with Content-Length"
             )
-        headers.popall("Content-Length", None)
-        if body:
-            headers.setdefault("Content-Type", _TEXT_PLAIN)
-        if not (status < 200 or status in (204, 304)):  # RFC 9110, 8.6
-            headers["Content-Length"] = str(len(body))
-
-        message = bytearray(b"%b %d %b\r\n" % (self.version, status, phrase.encode("ascii")))
-        message += header_block(headers.items())
-        message += body
-        return message
+        body = b"" if self.body is None else b"".join((self.body,))
+        headers = list(self.headers.items())
+        if body and "Content-Type" not in self.headers:
+            headers.append(("Content-Type", _TEXT_PLAIN))
+        head = write_response_head(self.version, int(self.status), headers, len(body))
+        return bytearray(head + body)
 
 
 class WSUpgradeResponseWithListener:
@@ -350,8 +332,10 @@ def build_request(
     is_authorized = any(name.lower() == "authorization" for name, _ in headers)
     if not is_authorized and (credentials := basic_credentials(url)):
         headers.append(("Authorization", credentials))
+    from ._native import write_request_head  # which imports this module
+
     path = url.resource_name.encode("ascii")
-    return make_request(path, headers), b"GET %b HTTP/1.1\r\n%b" % (path, header_block(headers))
+    return make_request(path, headers), write_request_head(b"GET", path, headers)
 
 
 def basic_credentials(url: WSParsedURL) -> str | None:

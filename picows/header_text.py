@@ -1,8 +1,7 @@
-"""Headers as users give them, and as they go onto the wire."""
+"""Headers as users give them, and as requests and responses keep them."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,8 +11,6 @@ if TYPE_CHECKING:
 WSHeadersLike = Mapping[str, str] | Iterable[tuple[str, str]]
 """Headers as users give them; a mapping may hold a name several times, as `CIMultiDict` does."""
 
-_FIELD_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, 5.6.2: a token
-_NOT_IN_FIELD_VALUE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110, 5.5
 _NOT_HEADERS: Final = (
     "extra_headers has to be a mapping or an iterable of pairs (name, value), all of them str"
 )
@@ -65,15 +62,3 @@ def add_extra_headers(headers: list[tuple[str, str]], extra_headers: WSHeadersLi
             headers[0] = (name, value)  # RFC 9112, 3.2: a request has exactly one
         else:
             headers.append((name, value))
-
-
-def header_block(headers: Iterable[tuple[str, str]]) -> bytes:
-    """Field lines and the empty line (RFC 9112, 2.1); refuses what would end a line early."""
-    lines = []
-    for name, value in headers:
-        if not _FIELD_NAME.fullmatch(name):
-            raise ValueError(f"{name!r} cannot be the name of a header")
-        if forbidden := _NOT_IN_FIELD_VALUE.search(value):
-            raise ValueError(f"the value of header {name!r} contains {forbidden[0]!r}")
-        lines.append(f"{name}: {value}\r\n")
-    return "".join(lines).encode("utf-8", "surrogateescape") + b"\r\n"

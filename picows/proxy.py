@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ssl import SSLContext
 from typing import Final, cast
 
+from ._native import write_request_head
 from .dial import Dialer
 from .exceptions import WSInvalidURL, WSProxyError
 from .handshake import basic_credentials
@@ -22,7 +23,7 @@ _SCHEMES_SOCKS4: Final = ("socks4", "socks4a")
 #: Those in which names are resolved here. curl's socks5 does so too, but here it never did.
 _SCHEMES_RESOLVED_HERE: Final = ("socks4",)
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})( .*)?")  # RFC 9112, 4
-# Interim answers (1xx) count, as they do before a server's answer: zig/core/answer.zig.
+# Interim answers (1xx) count, as they do before a server's answer: zig/core/http/answer.zig.
 _ANSWER_SIZE_MAX: Final = 16 * 1024
 _INTERIM_COUNT_MAX: Final = 16
 # python-socks takes None for a minute. The clock that counts is the one of `ws_connect`.
@@ -227,10 +228,10 @@ async def _open_tunnel(stream: ProxyStream, proxy: WSParsedURL, url: WSParsedURL
 
 async def _open_http_tunnel(stream: ProxyStream, proxy: WSParsedURL, host: str, port: int) -> None:
     authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    request = f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n"
+    headers = [("Host", authority)]
     if credentials := basic_credentials(proxy):
-        request += f"Proxy-Authorization: {credentials}\r\n"
-    await stream.write(f"{request}\r\n".encode("ascii"))
+        headers.append(("Proxy-Authorization", credentials))
+    await stream.write(write_request_head(b"CONNECT", authority.encode("ascii"), headers))
 
     for _ in range(_INTERIM_COUNT_MAX + 1):
         head = await stream.read_http_head()

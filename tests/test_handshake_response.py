@@ -238,3 +238,41 @@ def test_response_with_listener(status: int, listener: object) -> None:
 def test_response_and_listener_that_contradict_each_other(status: int, listener: object) -> None:
     with pytest.raises(ValueError, match="listener"):
         WSUpgradeResponseWithListener(WSUpgradeResponse(status=status), listener)  # type: ignore[arg-type]
+
+
+#: What later versions of Python call otherwise than the one that the core follows (RFC 9110).
+RENAMED = {413, 414, 416, 422}
+
+
+@pytest.mark.parametrize("status", [s for s in HTTPStatus if s not in RENAMED], ids=int)
+def test_the_reason_phrase_is_that_of_python(status: HTTPStatus) -> None:
+    line = bytes(WSUpgradeResponse(status=status).to_bytes()).partition(b"\r\n")[0]
+    assert line == f"HTTP/1.1 {int(status)} {status.phrase}".encode()
+
+
+@pytest.mark.parametrize("status", [299, 430, 599])
+def test_a_status_that_nobody_knows_has_no_reason_phrase(status: int) -> None:
+    message = WSUpgradeResponse(status=status).to_bytes()
+    assert message.startswith(b"HTTP/1.1 %d \r\n" % status)
+
+
+def test_a_response_larger_than_any_head_that_is_read() -> None:
+    headers = CIMultiDict((f"X-{i}", "x" * 1000) for i in range(100))
+    message = bytes(WSUpgradeResponse(headers=headers, body=b"content").to_bytes())
+    assert [value for name, value in split(message)[1] if name.startswith(b"X-")] == [
+        b"x" * 1000
+    ] * 100
+    assert message.endswith(b"\r\n\r\ncontent")
+
+
+@pytest.mark.parametrize("headers", [[("X-A", 1)], [(b"X-A", "1")], ["ab"], [("X-A",)], [5]])
+def test_headers_that_are_no_text(headers: object) -> None:
+    class Headers:
+        def items(self) -> object:
+            return headers
+
+        def __contains__(self, name: object) -> bool:
+            return False
+
+    with pytest.raises(TypeError, match="must be"):
+        WSUpgradeResponse(headers=Headers()).to_bytes()  # type: ignore[arg-type]

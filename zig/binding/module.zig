@@ -9,6 +9,7 @@ const o = @import("cpython").object;
 const c_interface = @import("capsule.zig");
 const enums = @import("state/enums.zig");
 const frame = @import("frame/frame.zig");
+const head_text = @import("opening/head_text.zig");
 const listener = @import("listener/type.zig");
 const socket = @import("net").socket;
 const states = @import("state/state.zig");
@@ -100,6 +101,8 @@ fn makeType(module: *Object, spec: c.PyType_Spec, base: ?*Object, vtable: ?*cons
 const methods = [_]c.PyMethodDef{
     @import("connection/broadcast.zig").method,
     o.method("parse_headers", upgrade.parseHeaders, c.METH_O, "parse_headers($module, head, /)\n--\n\nThe headers of a whole HTTP head, as a CIMultiDict."),
+    o.method("write_request_head", head_text.writeRequest, c.METH_VARARGS, "write_request_head($module, method, target, headers, /)\n--\n\nThe head of a request in bytes. Raises ValueError for what may not be in one."),
+    o.method("write_response_head", head_text.writeResponse, c.METH_VARARGS, "write_response_head($module, version, status, headers, content_size, /)\n--\n\nThe head of a response in bytes, with its own Content-Length. Raises ValueError for what may not be in one."),
     .{},
 };
 

@@ -80,6 +80,7 @@ pub const Py_buffer = extern struct {
 pub const vectorcallfunc = *const fn (?*PyObject, [*]const ?*PyObject, usize, ?*PyObject) callconv(.c) ?*PyObject;
 pub const visitproc = *const fn (*PyObject, ?*anyopaque) callconv(.c) c_int;
 
+pub const METH_VARARGS = 0x0001;
 pub const METH_FASTCALL = 0x0080;
 pub const METH_KEYWORDS = 0x0002;
 pub const METH_NOARGS = 0x0004;
@@ -93,6 +94,7 @@ pub const Py_TPFLAGS_HEAPTYPE = 1 << 9;
 pub const Py_TPFLAGS_BASETYPE = 1 << 10;
 pub const Py_TPFLAGS_HAVE_GC = 1 << 14;
 pub const Py_TPFLAGS_BYTES_SUBCLASS = 1 << 27;
+pub const Py_TPFLAGS_TUPLE_SUBCLASS = 1 << 26;
 pub const Py_TPFLAGS_UNICODE_SUBCLASS = 1 << 28;
 
 pub const Py_mod_exec = 2;
@@ -165,6 +167,7 @@ pub extern fn PyBytes_AsStringAndSize(*PyObject, *?[*]u8, *Py_ssize_t) c_int;
 pub extern fn PyUnicode_DecodeUTF8(?[*]const u8, Py_ssize_t, ?[*:0]const u8) ?*PyObject;
 pub extern fn PyUnicode_DecodeASCII(?[*]const u8, Py_ssize_t, ?[*:0]const u8) ?*PyObject;
 pub extern fn PyUnicode_AsUTF8AndSize(*PyObject, ?*Py_ssize_t) ?[*]const u8;
+pub extern fn PyUnicode_AsEncodedString(*PyObject, ?[*:0]const u8, ?[*:0]const u8) ?*PyObject;
 pub extern fn PyUnicode_InternFromString([*:0]const u8) ?*PyObject;
 pub extern fn PyUnicode_CompareWithASCIIString(*PyObject, [*:0]const u8) c_int;
 pub extern fn PyUnicode_FromFormat([*:0]const u8, ...) ?*PyObject;
@@ -191,6 +194,7 @@ pub extern fn PyList_Append(*PyObject, *PyObject) c_int;
 pub extern fn PyList_SetItem(*PyObject, Py_ssize_t, *PyObject) c_int;
 pub extern fn PyDict_New() ?*PyObject;
 pub extern fn PyDict_SetItemString(*PyObject, [*:0]const u8, *PyObject) c_int;
+pub extern fn PyArg_ParseTuple(*PyObject, [*:0]const u8, ...) c_int;
 pub extern fn PyArg_ParseTupleAndKeywords(*PyObject, ?*PyObject, [*:0]const u8, [*]const ?[*:0]const u8, ...) c_int;
 
 pub extern fn PyErr_Occurred() ?*PyObject;
