@@ -30,7 +30,7 @@ struct connection {
     int fd;
     enum { OPENING, OPEN, CLOSING, CLOSED } state; /* CLOSED: waiting for the peer's end */
     picows_head_reader reader;
-    picows_parser parser;
+    picows_session session;
     struct buffer in, out;
 };
 
@@ -50,25 +50,13 @@ static uint8_t *reserve(struct buffer *b, size_t size) {
     return b->bytes + b->end;
 }
 
-static void send_frame(struct connection *c, uint8_t opcode, uint8_t flags, const uint8_t *payload, size_t size) {
-    size_t room = picows_frame_size(size, 0), written;
-    picows_frame_write(reserve(&c->out, room), room, opcode, flags, payload, size, NULL, &written);
-    c->out.end += written;
-}
-
-static void send_close(struct connection *c, uint16_t code, const char *reason) {
-    uint8_t payload[PICOWS_CONTROL_PAYLOAD_SIZE_MAX];
-    size_t size;
-    picows_close_encode(code, (const uint8_t *)reason, strlen(reason), payload, sizeof payload, &size);
-    send_frame(c, PICOWS_OPCODE_CLOSE, PICOWS_FLAG_FIN, payload, size);
-    c->state = CLOSING;
-}
-
 /* The opening handshake. True if frames may follow. */
 static int open_connection(struct connection *c) {
     static picows_head head;
     picows_request request;
-    picows_parser_options options = {sizeof options, PAYLOAD_SIZE_MAX, PICOWS_ROLE_SERVER, 1, {0}};
+    picows_session_options options = {
+        .size = sizeof options, .payload_size_max = PAYLOAD_SIZE_MAX, .message_size_max = UINT64_MAX,
+        .message_frame_count_max = UINT32_MAX, .role = PICOWS_ROLE_SERVER, .mode = PICOWS_MODE_MESSAGES};
     picows_failure failure;
     size_t written = 0;
     picows_result result = picows_head_read(&c->reader, c->in.bytes, c->in.end, &head);
@@ -80,7 +68,7 @@ static int open_connection(struct connection *c) {
     }
     if (result == PICOWS_OK) {
         picows_response_write(request.accept, NULL, 0, reserve(&c->out, 256), 256, &written);
-        picows_parser_init(&c->parser, &options);
+        picows_session_init(&c->session, &options);
         c->in.start += head.size;
         c->state = OPEN;
     } else {
@@ -92,30 +80,28 @@ static int open_connection(struct connection *c) {
     return c->state == OPEN;
 }
 
-static void answer(struct connection *c, const picows_frame *frame) {
-    picows_close close;
-    if (frame->opcode == PICOWS_OPCODE_CLOSE) {
-        picows_close_decode(frame->payload, frame->payload_size, &close);
-        send_close(c, close.code, "");
-    } else if (frame->opcode != PICOWS_OPCODE_PONG) {
-        uint8_t opcode = frame->opcode == PICOWS_OPCODE_PING ? PICOWS_OPCODE_PONG : frame->opcode;
-        send_frame(c, opcode, frame->flags, frame->payload, frame->payload_size);
-    }
+/* Data goes back as it came; what else is to be said the session knows. */
+static void answer(struct connection *c, const picows_event *event) {
+    size_t written, room = picows_frame_size(event->payload_size, 0) + PICOWS_CONTROL_FRAME_SIZE_MAX;
+    uint8_t *out = reserve(&c->out, room);
+    if (event->kind == PICOWS_EVENT_DATA)
+        picows_session_send(&c->session, event->opcode, event->flags, event->payload, event->payload_size, NULL,
+                            out, room, &written);
+    else
+        picows_session_answer(&c->session, event, NULL, out, room, &written);
+    c->out.end += written;
 }
 
 static void receive(struct connection *c) {
-    picows_frame frame;
+    picows_event event;
     if (c->state == OPENING && !open_connection(c)) return;
     while (c->state == OPEN) {
         uint8_t *bytes = c->in.bytes + c->in.start;
-        picows_result result = picows_parser_next(&c->parser, bytes, c->in.end - c->in.start, &frame);
+        picows_result result = picows_session_receive(&c->session, bytes, c->in.end - c->in.start, &event);
         if (result == PICOWS_NEED_MORE) return;
-        if (result == PICOWS_OK) {
-            answer(c, &frame);
-            c->in.start += frame.size;
-        } else {
-            send_close(c, picows_failure_close_code(frame.failure), picows_failure_message(frame.failure));
-        }
+        if (result == PICOWS_ENDED) c->state = CLOSING;
+        answer(c, &event);
+        c->in.start += event.size;
     }
 }
 

@@ -38,18 +38,20 @@ const Connection = struct {
 
     fn serve(self: *Connection) !void {
         if (!try self.open()) return;
-        var parser: picows.Parser = .{ .role = .server, .strict = true, .payload_size_max = payload_size_max };
-        while (true) switch (parser.next(self.buffer[0..self.size])) {
-            .need_more => try self.receive(),
-            .frame => |frame| {
-                if (frame.opcode == .close) return self.end(picows.close.decode(frame.payload).close.code);
-                if (frame.opcode != .pong) {
-                    try self.send(if (frame.opcode == .ping) .pong else frame.opcode, frame.flags, frame.payload);
-                }
-                self.drop(frame.size);
-            },
-            .failure => |failure| return self.end(failure.closeCode()),
-        };
+        var session: picows.Session = .init(.{ .role = .server, .mode = .messages, .payload_size_max = payload_size_max });
+        while (true) {
+            const event = session.receive(self.buffer[0..self.size]);
+            switch (event) {
+                .need_more => {
+                    try self.receive();
+                    continue;
+                },
+                .data => |frame| try self.send(try session.send(frame.opcode, frame.flags, frame.payload)),
+                .ended => return self.end(),
+                else => if (session.answer(event)) |plan| try self.send(plan),
+            }
+            self.drop(event.size());
+        }
     }
 
     /// True if frames follow.
@@ -77,24 +79,16 @@ const Connection = struct {
         };
     }
 
-    fn end(self: *Connection, code: picows.CloseCode) !void {
-        var payload: [picows.control_payload_size_max]u8 = undefined;
-        try self.send(.close, .{ .fin = true }, picows.close.encode(code, "", &payload));
+    fn end(self: *Connection) !void {
         try self.stream.shutdown(self.io, .send);
         self.size = 0;
         while (true) : (self.size = 0) self.receive() catch return; // until the peer has ended too
     }
 
-    fn send(self: *Connection, opcode: picows.Opcode, flags: picows.Flags, payload: []const u8) !void {
+    fn send(self: *Connection, plan: picows.sending.Plan) !void {
         var header: [picows.header_size_max]u8 = undefined;
-        const size = picows.header.encode(.{
-            .opcode = opcode,
-            .flags = flags,
-            .masking_key = null,
-            .payload_size = payload.len,
-        }, &header);
-        try self.write(header[0..size]);
-        try self.write(payload);
+        try self.write(plan.writeHeader(&header, null));
+        try self.write(plan.payload);
     }
 
     fn write(self: *Connection, bytes: []const u8) !void {
@@ -102,7 +96,7 @@ const Connection = struct {
         try writer.interface.writeAll(bytes);
     }
 
-    /// The parser has made sure that a frame fits.
+    /// The session has made sure that a frame fits.
     fn receive(self: *Connection) !void {
         var reader = self.stream.reader(self.io, &.{});
         var room: [1][]u8 = .{self.buffer[self.size..]};
