@@ -31,11 +31,12 @@ pub const Settings = struct {
 
     /// What is deflated before the window moves.
     fn roomSize(self: Settings) usize {
-        return @max(self.windowSize() / 2, 1024);
+        return @max(self.windowSize() / 4, 1024);
     }
 
+    /// A chain finds what shares its hash with others; without one it is lost.
     fn hashBits(self: Settings) u4 {
-        return @min(self.window_bits - 1, 13);
+        return @min(self.window_bits - @as(u4, if (self.isChained()) 2 else 1), 13);
     }
 };
 

@@ -44,10 +44,20 @@ pub const History = struct {
         self.size = 0;
     }
 
+    /// The `size` bytes that begin `back` bytes before the end, if they and what is behind them lie in one piece.
+    pub inline fn piece(self: *const History, back: usize, size: usize) ?[]const u8 {
+        const start = self.indexOf(back);
+        return if (self.ring.len - start >= size) self.ring[start..][0..size] else null;
+    }
+
+    inline fn indexOf(self: *const History, back: usize) usize {
+        return if (back <= self.at) self.at - back else self.at + self.ring.len - back;
+    }
+
     /// Copies bytes that begin `back` bytes before the end.
     pub fn read(self: *const History, back: usize, to: []u8) void {
         assert(back <= self.size and to.len <= back);
-        const start = if (back <= self.at) self.at - back else self.at + self.ring.len - back;
+        const start = self.indexOf(back);
         const first = @min(to.len, self.ring.len - start);
         @memcpy(to[0..first], self.ring[start..][0..first]);
         @memcpy(to[first..], self.ring[0 .. to.len - first]);

@@ -5,7 +5,9 @@
 //! that is larger than what can be reached stands for nothing. So neither moving the window nor forgetting it touches
 //! the index. An entry may be so old that it looks like a young one; nothing is believed that the bytes do not show.
 //!
-//! Nothing here depends on what a peer sends: the bytes are those that we send, and only their values come from outside.
+//! Searching reads through pointers, without checks of bounds, what these make safe: a candidate lies `begin` or further,
+//! as its distance is at most `at - begin`; reads begin below `end` and take eight bytes at most, and there are `spare`
+//! bytes behind it. All else is checked. What a peer sends never gets here.
 
 const std = @import("std");
 const assert = std.debug.assert;
@@ -155,27 +157,29 @@ pub const Matcher = struct {
     inline fn find(self: *Matcher, comptime chained: bool, effort: Effort, at: usize, size_min: usize) Match {
         if (self.end - at < hashed) return .{};
         const size_max = @min(format.match_size_max, self.end - at);
+        if (size_min >= size_max) return .{};
         const reach = @min(self.window_size, at - self.begin);
-        const word = self.wordAt(at);
+        const here = self.bytes[at..].ptr;
+        const word = wordAt(here);
         const position = self.origin +% @as(u16, @truncate(at));
         const head = &self.heads[self.hash(word)];
         var distance = position -% head.*;
         head.* = position;
         const mask: u16 = self.window_size - 1;
         if (chained) self.chain[position & mask] = position -% distance;
-        var best: Match = .{ .size = size_min };
+        var best: Match = .{ .size = @max(size_min, hashed - 1) };
+        var tail = wordAt(here + best.size - (hashed - 1));
         var nearer: u16 = 0;
-        var left = effort.depth;
+        var left = if (size_min > 0) effort.depth / 2 else effort.depth;
         while (distance > nearer and distance <= reach) {
-            const from = at - distance;
-            if (self.wordAt(from) == word and
-                (!chained or best.size < hashed or
-                    (best.size < size_max and self.bytes[from + best.size] == self.bytes[at + best.size])))
-            {
-                const size = self.commonSize(from, at, size_max);
+            const from = here - distance;
+            // The last bytes differ more often than the first ones, which have the same hash.
+            if (wordAt(from + best.size - (hashed - 1)) == tail and wordAt(from) == word) {
+                const size = commonSize(from, here, size_max);
                 if (size > best.size) {
                     best = .{ .size = size, .distance = distance };
                     if (size >= effort.nice or size == size_max) break;
+                    tail = wordAt(here + best.size - (hashed - 1));
                 }
             }
             if (!chained) break;
@@ -194,7 +198,7 @@ pub const Matcher = struct {
         var at = start;
         while (at < stop) : (at += step) {
             const position = self.origin +% @as(u16, @truncate(at));
-            const head = &self.heads[self.hash(self.wordAt(at))];
+            const head = &self.heads[self.hash(wordAt(self.bytes[at..].ptr))];
             if (chained) self.chain[position & mask] = head.*;
             head.* = position;
         }
@@ -203,20 +207,20 @@ pub const Matcher = struct {
     inline fn hash(self: *const Matcher, word: u32) usize {
         return (word *% 0x9E37_79B1) >> self.hash_shift;
     }
-
-    inline fn wordAt(self: *const Matcher, at: usize) u32 {
-        return std.mem.readInt(u32, self.bytes[at..][0..4], .little);
-    }
-
-    /// At least four are known to be the same.
-    inline fn commonSize(self: *const Matcher, from: usize, at: usize, size_max: usize) usize {
-        var size: usize = hashed;
-        while (size < size_max) : (size += 8) {
-            const one = std.mem.readInt(u64, self.bytes[from + size ..][0..8], .little);
-            const other = std.mem.readInt(u64, self.bytes[at + size ..][0..8], .little);
-            const difference = one ^ other;
-            if (difference != 0) return @min(size_max, size + (@ctz(difference) >> 3));
-        }
-        return size_max;
-    }
 };
+
+inline fn wordAt(bytes: [*]const u8) u32 {
+    return std.mem.readInt(u32, bytes[0..4], .little);
+}
+
+/// At least four are known to be the same.
+inline fn commonSize(from: [*]const u8, here: [*]const u8, size_max: usize) usize {
+    var size: usize = Matcher.hashed;
+    while (size < size_max) : (size += 8) {
+        const one = std.mem.readInt(u64, (from + size)[0..8], .little);
+        const other = std.mem.readInt(u64, (here + size)[0..8], .little);
+        const difference = one ^ other;
+        if (difference != 0) return @min(size_max, size + (@ctz(difference) >> 3));
+    }
+    return size_max;
+}

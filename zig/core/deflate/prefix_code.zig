@@ -30,7 +30,7 @@ pub fn chooseSizes(counts: []const u32, sizes: []u8, size_max: u4) void {
         sizes[if (symbol == 0) 1 else 0] = 1;
         return;
     }
-    std.sort.pdq(u32, items, {}, std.sort.asc(u32));
+    sort(items);
     var size_counts: [format.code_size_max + 1]u16 = @splat(0);
     countSizes(items, size_max, &size_counts);
     limit(size_max, &size_counts);
@@ -42,6 +42,28 @@ pub fn chooseSizes(counts: []const u32, sizes: []u8, size_max: u4) void {
         at += size_counts[size];
     }
     assert(at == items.len);
+}
+
+/// By count. Most counts are small: those are counted, and only the rest is compared.
+fn sort(items: []u32) void {
+    const small = 64;
+    var starts: [small]u16 = @splat(0);
+    for (items) |item| starts[@min(item >> symbol_bits, small - 1)] += 1;
+    var total: u16 = 0;
+    for (&starts) |*start| {
+        const count = start.*;
+        start.* = total;
+        total += count;
+    }
+    const first_large = starts[small - 1];
+    var unsorted: [symbols_max]u32 = undefined;
+    @memcpy(unsorted[0..items.len], items);
+    for (unsorted[0..items.len]) |item| {
+        const start = &starts[@min(item >> symbol_bits, small - 1)];
+        items[start.*] = item;
+        start.* += 1;
+    }
+    std.sort.pdq(u32, items[first_large..], {}, std.sort.asc(u32));
 }
 
 fn symbolOf(item: u32) usize {

@@ -178,6 +178,10 @@ fn readMany(input: *BitReader, output: *Output, literals: *const Literals, dista
         const distance = found.value + in.take(found.extra_bits);
         if (!out.canReach(distance)) return .bad_distance;
         if (distance > out.size) {
+            if (copyChunksFromHistory(&out, distance - out.size, size)) {
+                out.size += size;
+                continue;
+            }
             var match: Match = .{ .size = @intCast(size), .distance = @intCast(distance) };
             const is_whole = out.copy(&match);
             assert(is_whole);
@@ -198,6 +202,16 @@ inline fn lookUpMany(in: *BitReader, entries: []const Entry, first: Entry) Entry
     }
     in.drop(entry.code_bits);
     return entry;
+}
+
+/// Copies a match as `copyChunks` does, if all of it lies in the window in one piece, with a chunk of room behind it.
+inline fn copyChunksFromHistory(out: *const Output, back: usize, size: usize) bool {
+    if (back < size) return false; // it goes on in the output
+    const from = out.history.piece(back, size + chunk) orelse return false;
+    const to = out.bytes[out.size..][0 .. size + chunk];
+    var at: usize = 0;
+    while (at < size) : (at += chunk) to[at..][0..chunk].* = from[at..][0..chunk].*;
+    return true;
 }
 
 /// Copies a match of `size` bytes to `bytes[at..]`, and up to a chunk of anything behind it.
