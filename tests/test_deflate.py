@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import json
 import random
+import subprocess
+import sys
 import zlib
 from functools import cache
 from itertools import pairwise
@@ -13,6 +15,8 @@ from types import ModuleType
 
 import pytest
 from support.deflating import NONE, SYNC, Deflater, Inflater, build
+
+pytestmark = pytest.mark.slow
 
 TAIL = b"\x00\x00\xff\xff"
 STRATEGIES = {
@@ -178,3 +182,12 @@ def test_a_connection_keeps_a_quarter_of_what_zlib_keeps(lib: ctypes.CDLL) -> No
     """The setting of `websockets`: 12 bits, a memory level of 5; measured 51 and 28 KiB."""
     size = lib.deflater_memory(6, 12) + lib.inflater_memory(12)
     assert size <= 0.25 * (51 + 28) * 1024
+
+
+def test_the_benchmark_has_figures(root: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.deflate", "--tiny"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    header, line, *rows = done.stdout.splitlines()
+    assert len(rows) == 18
+    assert {row.count("|") for row in [header, line, *rows]} == {13}
