@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import picows
+
+# Classes say where users import them from, but the comments on their attributes are in their rooms.
+for path in Path(picows.__file__).parent.glob("values/*.py"):
+    module = importlib.import_module(f"picows.values.{path.stem}")
+    for name in re.findall(r"^class (\w+)", path.read_text(), re.M):
+        getattr(module, name).__module__ = module.__name__
 
 project = "picows"
 author = "the picows authors"

@@ -10,9 +10,8 @@ from ._native import (
     __version__,
     ws_broadcast,
 )
-from .broadcast import WSBroadcastResult
+from .client.connect import ws_connect
 from .closing import WSDisconnectCause, WSDisconnectInfo
-from .connect import ws_connect
 from .exceptions import (
     WSError,
     WSHandshakeError,
@@ -24,11 +23,12 @@ from .exceptions import (
     WSProtocolError,
     WSProxyError,
 )
-from .handshake import WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener
-from .headers import get_include
-from .options import PICOWS_DEBUG_LL
-from .serve import ws_create_server
+from .include import get_include
+from .loop.options import PICOWS_DEBUG_LL
+from .server.serve import ws_create_server
 from .url import WSParsedURL
+from .values.broadcast import WSBroadcastResult
+from .values.handshake import WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener
 
 __all__ = [
     "PICOWS_DEBUG_LL",
@@ -60,3 +60,11 @@ __all__ = [
     "ws_connect",
     "ws_create_server",
 ]
+
+for _public in (
+    WSBroadcastResult,
+    WSUpgradeRequest,
+    WSUpgradeResponse,
+    WSUpgradeResponseWithListener,
+):
+    _public.__module__ = __name__  # not the room where it was made

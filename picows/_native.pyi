@@ -12,10 +12,10 @@ from typing import Any, Final, Literal, Self, final
 from multidict import CIMultiDict
 from typing_extensions import Buffer, disjoint_base
 
-from .broadcast import WSBroadcastResult
-from .closing import WSCloseHandshake, WSDisconnectInfo
-from .handshake import WSUpgradeRequest, WSUpgradeResponse
-from .tls_server import Connection
+from .server.tls_server import Connection
+from .values.broadcast import WSBroadcastResult
+from .values.closing import WSCloseHandshake, WSDisconnectInfo
+from .values.handshake import WSUpgradeRequest, WSUpgradeResponse
 
 __version__: Final[str]
 

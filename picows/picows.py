@@ -10,7 +10,7 @@ from ._native import (
     WSMsgType,
     WSTransport,
 )
-from .closing import WSCloseHandshake, WSCloseInfo
+from .values.closing import WSCloseHandshake, WSCloseInfo
 
 __all__ = [
     "WSAutoPingStrategy",

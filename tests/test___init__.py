@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 import types
+
+import pytest
 
 import picows
 
@@ -49,6 +52,16 @@ def test_nothing_else_is_in_sight() -> None:
     names = {name for name, value in vars(picows).items() if not name.startswith("_")}
     modules = {name for name in names if isinstance(getattr(picows, name), types.ModuleType)}
     assert names - modules == EXPORTED - {"__version__"}
+
+
+@pytest.mark.parametrize("name", sorted(EXPORTED))
+def test_classes_say_where_they_can_be_imported_from(name: str) -> None:
+    """In tracebacks, and in pickles, which outlive the folders of the library."""
+    cls = getattr(picows, name)
+    if isinstance(cls, type):
+        public = ("picows", "picows.closing", "picows.exceptions", "picows.picows", "picows.url")
+        assert cls.__module__ in public
+        assert getattr(importlib.import_module(cls.__module__), name) is cls
 
 
 def test_star_import_gives_all_of_them() -> None:

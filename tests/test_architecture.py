@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from support.rooms import python_imports, rooms, zig_imports
 
 MAPPED = (
     "zig/core",
@@ -32,6 +33,10 @@ MAPPED = (
     "zig/binding/opening",
     "zig/binding/tcp",
     "picows",
+    "picows/values",
+    "picows/loop",
+    "picows/client",
+    "picows/server",
     "picows/testing",
     "picows/cli",
 )
@@ -39,12 +44,17 @@ MAPPED = (
 NOT_OURS = re.compile(r"\.|build$|dist$|zig-out$|__pycache__$|.*\.egg-info$")
 
 
-def first_column(root: Path, section: str) -> tuple[set[str], str]:
-    """The names in the first column of a section's table, and all of its text."""
+def rows_of(root: Path, section: str) -> tuple[list[set[str]], str]:
+    """The names in the first column of a section's table, row by row, and all of its text."""
     page = (root / "docs/architecture.md").read_text("utf-8")
     text = page.split(f"\n### {section}\n")[1].split("\n##")[0]
     cells = re.findall(r"^\| (`[^|]+) \|", text, re.M)
-    return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}, text
+    return [set(re.findall(r"`([^`]+)`", cell)) for cell in cells], text
+
+
+def first_column(root: Path, section: str) -> tuple[set[str], str]:
+    rows, text = rows_of(root, section)
+    return set().union(*rows), text
 
 
 def files_of(folder: Path) -> set[str]:
@@ -68,10 +78,23 @@ def test_files(section: str, root: Path) -> None:
     # Said once, of the whole.
     endings += ("_test", "_fuzz") if section.startswith("zig/core/") else ()
     endings += ("_doc",) if section.startswith("zig/binding/") else ()
+    endings += ("__init__",) if section.startswith("picows/") else ()
     named = {row for row in rows if not row.startswith("...")}
     assert named <= files, "the table names what is not there"
     spoken_of = named | {name for name in files if f"`{name}`" in text or name.endswith(endings)}
     assert not files - spoken_of, "docs/architecture.md does not say what these are about"
+
+
+@pytest.mark.parametrize("base", ["zig/core", "zig/binding", "picows"])
+def test_folders_import_only_from_those_above_them(base: str, root: Path) -> None:
+    rows, _ = rows_of(root, base)
+    places = {name.removesuffix(".pyi"): place for place, row in enumerate(rows) for name in row}
+    graph = python_imports(root) if base == "picows" else zig_imports(root / base)
+    found = rooms(graph, root / base)
+    assert len(found) > 5
+    for room, imported in found.items():
+        for other in imported:
+            assert places[other] < places[room], f"{base}: {room} imports {other}"
 
 
 def test_layers(root: Path) -> None:

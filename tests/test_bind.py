@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from support.machine import has_address
 
-from picows.bind import bind_sockets
+from picows.server.bind import bind_sockets
 
 
 async def bound(*args: Any, **kwargs: Any) -> list[tuple[int, str]]:

@@ -17,7 +17,7 @@ from support import stacks
 
 from picows import WSAutoPingStrategy, WSListener, ws_connect, ws_create_server
 from picows._native import Endpoint
-from picows.loops import loop_state
+from picows.loop.state import loop_state
 from picows.testing import wire
 from picows.testing.recorder import paired
 

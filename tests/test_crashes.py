@@ -70,7 +70,7 @@ assert unraisable == [], unraisable
 
 # connection_made() a second time put the protocol into the list of pending handshakes twice.
 MADE_TWICE = """
-from picows.loops import loop_state
+from picows.loop.state import loop_state
 from picows._native import Endpoint
 import logging
 
@@ -123,7 +123,7 @@ stacks.run(LOOP, main())
 """
 
 FILENO = """
-from picows.loops import loop_state
+from picows.loop.state import loop_state
 from picows._native import Acceptor, Endpoint, TcpTransport
 import logging
 
@@ -224,7 +224,7 @@ stacks.run(LOOP, main())
 # Where it is closed at once, with callbacks that fail, and garbage in the middle of all that.
 FAILS_TO_BEGIN = """
 import errno
-from picows.loops import loop_state
+from picows.loop.state import loop_state
 from picows._native import Endpoint, TcpTransport
 import logging
 

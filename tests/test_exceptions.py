@@ -19,7 +19,7 @@ from picows.exceptions import (
     WSProtocolError,
     WSProxyError,
 )
-from picows.handshake import WSUpgradeResponse
+from picows.values.handshake import WSUpgradeResponse
 
 
 class ForeignError(WSHandshakeError):
@@ -68,6 +68,27 @@ def test_pickle_keeps_type_text_and_attributes(name: str, protocol: int) -> None
         assert attributes(again) == attributes(error)
     finally:
         del error.__notes__
+
+
+#: Of WSInvalidHeaderError("wrong", "Upgrade", "h2c", b"head"), by version 0.1.0.
+PICKLE_OF_0_1 = (
+    b"cpicows.exceptions\n_rebuild\np0\n(cpicows.exceptions\nWSInvalidHeaderError\np1\n(Vwrong\np2\n"
+    b"tp3\ntp4\nRp5\n(dp6\nVraw_header\np7\nc_codecs\nencode\np8\n(Vhead\np9\nVlatin1\np10\ntp11\n"
+    b"Rp12\nsVraw_body\np13\nNsVresponse\np14\nNsVname\np15\nVUpgrade\np16\nsVvalue\np17\nVh2c\np18\n"
+    b"sb."
+)
+
+
+def test_pickles_of_other_versions_can_be_read_and_theirs_read_ours() -> None:
+    error = pickle.loads(PICKLE_OF_0_1)
+    assert type(error) is WSInvalidHeaderError
+    assert (str(error), error.name, error.value, error.raw_header) == (
+        "wrong",
+        "Upgrade",
+        "h2c",
+        b"head",
+    )
+    assert pickle.dumps(error, 0) == PICKLE_OF_0_1
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

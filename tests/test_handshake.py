@@ -12,15 +12,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from picows.client.request import build_request
 from picows.exceptions import WSInvalidURL
-from picows.handshake import (
-    WSUpgradeRequest,
-    WSUpgradeResponse,
-    build_request,
-    make_response,
-)
-from picows.header_text import add_extra_headers, header_pairs
 from picows.url import parse_url
+from picows.values.handshake import WSUpgradeRequest, WSUpgradeResponse, make_response
+from picows.values.header_text import add_extra_headers, header_pairs
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # RFC 6455, 1.3
 

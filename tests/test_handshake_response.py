@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from picows.handshake import WSUpgradeResponse, WSUpgradeResponseWithListener, make_response
+from picows.values.handshake import WSUpgradeResponse, WSUpgradeResponseWithListener, make_response
 
 LISTENER = object()  # the class does not look into it
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from picows.header_text import add_extra_headers, header_pairs
+from picows.values.header_text import add_extra_headers, header_pairs
 
 
 def test_extra_headers_as_a_plain_mapping() -> None:

@@ -16,7 +16,7 @@ from support import echo, stacks
 
 from picows import WSListener, WSMsgType, ws_connect
 from picows._native import LoopState
-from picows.loops import loop_state
+from picows.loop.state import loop_state
 from picows.testing.peers import raw_server
 from picows.testing.recorder import Recorder, serving
 
@@ -131,7 +131,7 @@ async def test_masking_keys_are_unpredictable_at_least_by_counting() -> None:
 AFTER_FORK = """
 import asyncio, os, sys
 from test_loops import masking_keys
-from picows.loops import loop_state
+from picows.loop.state import loop_state
 
 # One loop, used in the parent before the fork and by both after it.
 loop = asyncio.new_event_loop()
@@ -143,9 +143,9 @@ assert loop_state(loop) is state
 if child == 0:
     # epoll's file descriptor is shared with the parent: the child takes a loop of its own,
     # but the state that it inherited.
-    import picows.loops
+    import picows.loop.state
     own = asyncio.new_event_loop()
-    picows.loops._states[own] = state
+    picows.loop.state._states[own] = state
     loop = own
 keys = b"".join(loop.run_until_complete(masking_keys(50)))
 if child == 0:

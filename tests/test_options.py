@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from picows import WSAutoPingStrategy, WSListener, options, ws_connect, ws_create_server
+from picows import WSAutoPingStrategy, WSListener, ws_connect, ws_create_server
+from picows.loop import options
 
 IDLE = WSAutoPingStrategy.PING_WHEN_IDLE
 

@@ -13,12 +13,12 @@ from support import stacks
 from support.proxies import proxy_server
 
 from picows import WSHandshakeError, WSListener, WSProxyError, ws_connect
-from picows.dial import Dialer
-from picows.proxy import connect_through, parse_proxy
+from picows.client.dial import Dialer
+from picows.client.proxy import connect_through, parse_proxy
+from picows.client.tls import Tls
 from picows.testing import wire
 from picows.testing.peers import Peer, raw_server
 from picows.testing.recorder import Recorder, serving
-from picows.tls import Tls
 from picows.url import parse_url
 
 TUNNEL = b"HTTP/1.1 200 OK\r\n\r\n"

@@ -16,7 +16,7 @@ from support.machine import needs_ipv6
 from support.proxies import proxy_server
 
 from picows import WSHandshakeError, WSListener, WSTransport, ws_connect
-from picows.race import interleaved
+from picows.client.race import interleaved
 from picows.testing.peers import RawServer, raw_server
 from picows.testing.recorder import Recorder, serving
 

@@ -21,7 +21,7 @@ from picows import (
     WSUpgradeResponseWithListener,
     ws_connect,
 )
-from picows.redirect import Hop, next_hop
+from picows.client.redirect import Hop, next_hop
 from picows.testing import wire
 from picows.testing.peers import SECONDS_MAX, RawServer, raw_server
 from picows.testing.recorder import URL, Recorder, serving

@@ -25,7 +25,7 @@ from picows import (
     ws_connect,
     ws_create_server,
 )
-from picows.server import TcpServer
+from picows.server.listening import TcpServer
 from picows.testing.peers import SECONDS_MAX, open_upgraded
 from picows.testing.recorder import Recorder
 
@@ -312,7 +312,8 @@ async def test_no_room_for_another_connection() -> None:
 NO_EPOLL_SET = """
 import asyncio, errno, resource, socket, sys
 from support import stacks
-from picows import server as servers, ws_create_server
+from picows import ws_create_server
+from picows.server import listening as servers
 from picows.testing import wire
 from picows.testing.recorder import Recorder
 

@@ -19,7 +19,8 @@ import pytest
 from support import stacks
 from support.machine import needs_ipv6
 
-from picows import WSListener, tcp, ws_connect, ws_create_server
+from picows import WSListener, ws_connect, ws_create_server
+from picows.client import tcp
 from picows.testing import wire
 from picows.testing.recorder import Recorder, paired
 from picows.testing.wire import BINARY, TEXT, Frame
@@ -58,18 +59,6 @@ def test_plain_tcp_runs_on_it(loop: str, role: str) -> None:
 async def test_another_one_when_asked_for(role: str, use_aiofastnet: bool) -> None:
     async with paired(role, use_aiofastnet=use_aiofastnet) as pair:
         assert not is_own(pair.transport)
-
-
-async def test_not_on_event_loops_of_others() -> None:
-    class Derived(asyncio.SelectorEventLoop):
-        pass
-
-    loop = Derived()
-    try:
-        assert not tcp.has_own_transport(loop)
-        assert tcp.has_own_transport(asyncio.get_running_loop())
-    finally:
-        loop.close()
 
 
 @needs_ipv6

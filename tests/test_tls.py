@@ -20,7 +20,8 @@ from support import stacks
 from support.certificates import make_authority
 from support.proxies import proxy_server
 
-from picows import WSHandshakeError, WSListener, tls, ws_connect, ws_create_server
+from picows import WSHandshakeError, WSListener, ws_connect, ws_create_server
+from picows.client import tls
 from picows.testing.peers import SECONDS_MAX, raw_server
 from picows.testing.recorder import Recorder, serving
 

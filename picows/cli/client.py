@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from .. import WSCloseCode, WSError, WSListener, WSTransport, ws_connect
-from ..proxy import parse_proxy
-from ..url import parse_url
+from ..client.proxy import parse_proxy
+from ..values.url import parse_url
 from . import arguments as read
 from .loop import add_loop_option
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from .. import WSListener, WSTransport, ws_connect, ws_create_server
-from ..loops import network_of, set_network
+from ..loop.state import network_of, set_network
 from .recorder import Recorder
 
 READ_SIZE_MAX = 256 * 1024

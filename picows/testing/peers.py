@@ -10,7 +10,7 @@ import struct
 from collections.abc import AsyncIterator
 from typing import Any
 
-from ..loops import network_of
+from ..loop.state import network_of
 from . import wire
 from .wire import Frame
 

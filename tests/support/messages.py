@@ -1,6 +1,6 @@
 """The messages of the library that a user can meet, as its source has them.
 
-Every text of more than one word in zig/core, zig/cpython, zig/binding and picows/*.py counts,
+Every text of more than one word in zig/core, zig/cpython, zig/binding and picows counts,
 unless it is a docstring or one of NOT_MESSAGES: so a new message is found wherever it is written.
 What is filled in when it is raised or logged is an ellipsis.
 """
@@ -11,8 +11,8 @@ import ast
 import re
 from pathlib import Path
 
-#: Part of the command line, which says itself what to do.
-NOT_THE_LIBRARY = {"demo.py", "__main__.py"}
+#: The command line says itself what to do, and tests read their messages beside their source.
+NOT_THE_LIBRARY = {"cli", "testing"}
 #: The reason phrases of HTTP, which only go onto the wire.
 NOT_TEXT = {"status.zig"}
 #: Texts that are no messages.
@@ -88,7 +88,12 @@ def _zig(path: Path) -> set[str]:
 def messages(root: Path) -> dict[str, str]:
     """Each message, and the file that it was found in."""
     found: dict[str, str] = {}
-    sources = [p for p in sorted((root / "picows").glob("*.py")) if p.name not in NOT_THE_LIBRARY]
+    package = root / "picows"
+    sources = [
+        path
+        for path in sorted(package.rglob("*.py"))
+        if path.relative_to(package).parts[0] not in NOT_THE_LIBRARY
+    ]
     for folder in ("core", "cpython", "binding"):
         sources += [
             path

@@ -26,7 +26,7 @@ from typing import Any
 
 import picows
 from picows import WSCloseCode, WSListener, WSMsgType, _native, ws_connect, ws_create_server
-from picows.loops import loop_state
+from picows.loop.state import loop_state
 
 from . import stacks
 from .odd_values import Pool

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from picows import WSListener, ws_connect, ws_create_server
-from picows.server import TcpServer
+from picows.server.listening import TcpServer
 from picows.testing.peers import SECONDS_MAX, Peer
 from picows.testing.recorder import Recorder
 

@@ -73,10 +73,22 @@ fn fill(module: *Object, state: *State) Error!void {
     if (socket.has_own_transport) {
         state.callbacks.serve_tcp = try o.check(c.PyObject_GetAttrString(state.types.TcpTransport, "_serve"));
     }
+    try lendFunctions(module);
     const capsule = try c_interface.makeCapsule(state);
     defer o.decref(capsule);
     try o.checkStatus(c.PyModule_AddObjectRef(module, c_interface.name, capsule));
     try o.checkStatus(c.PyModule_AddStringConstant(module, "__version__", version));
+}
+
+/// The requests and responses of Python are below this module, which makes them, and need its reader and writer of heads.
+fn lendFunctions(module: *Object) Error!void {
+    const heads = try o.check(c.PyImport_ImportModule("picows.values.heads"));
+    defer o.decref(heads);
+    inline for (.{ "parse_headers", "write_response_head" }) |name| {
+        const function = try o.check(c.PyObject_GetAttrString(module, name));
+        defer o.decref(function);
+        try o.checkStatus(c.PyObject_SetAttrString(heads, name, function));
+    }
 }
 
 /// asyncio asks whether a protocol is an instance of this class before it uses get_buffer().

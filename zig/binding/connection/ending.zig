@@ -24,7 +24,7 @@ const linger_seconds_max = 2.0;
 /// How long a peer may take nothing of what is queued for it.
 const flush_seconds_max = 10.0;
 
-/// Why a connection ended: the values of picows.closing.WSDisconnectCause.
+/// Why a connection ended: the values of picows.values.closing.WSDisconnectCause.
 pub const Cause = enum {
     peer_close,
     own_close,

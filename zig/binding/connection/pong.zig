@@ -79,7 +79,7 @@ pub fn noteSent(transport: *WSTransport, payload: []const u8) void {
     if (!pings.wasPing(payload)) _ = pings.sent(.user, payload);
 }
 
-/// For picows.roundtrip: sends a ping, and returns the future that its answer sets to the time of its arrival
+/// For picows.values.roundtrip: sends a ping, and returns the future that its answer sets to the time of its arrival
 /// (time.monotonic()).
 pub fn measure(transport: *WSTransport) Error!*Object {
     const connection = transport.connection();
@@ -104,7 +104,7 @@ pub fn giveUp(transport: *WSTransport, who: Who) void {
     freeUnused(transport.connection());
 }
 
-/// For picows.roundtrip.
+/// For picows.values.roundtrip.
 pub fn giveUpFuture(transport: *WSTransport, future: *Object) void {
     giveUp(transport, @fromBackingInt(@intFromPtr(future)));
 }

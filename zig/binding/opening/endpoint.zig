@@ -1,5 +1,5 @@
 //! Endpoint as a Python type: its arguments, and the protocol factory that asyncio calls for each connection. Made by
-//! picows.connect and picows.serve; not for users.
+//! picows.client.connect and picows.server.serve; not for users.
 
 const std = @import("std");
 const c = @import("cpython").capi;

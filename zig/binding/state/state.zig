@@ -102,31 +102,31 @@ pub const Imports = struct {
 
     /// Where those come from that are not exceptions of the package.
     const sources = .{
-        .make_headers = "picows.header_text",
-        .CloseCodeBase = "picows.closing",
+        .make_headers = "picows.values.header_text",
+        .CloseCodeBase = "picows.values.closing",
         .TimeoutError = "builtins",
-        .WSBroadcastResult = "picows.broadcast",
-        .everything_sent = "picows.broadcast",
-        .WSUpgradeResponse = "picows.handshake",
-        .WSUpgradeResponseWithListener = "picows.handshake",
-        .make_response = "picows.handshake",
-        .make_request = "picows.handshake",
-        .switching_response = "picows.handshake",
-        .WSCloseHandshake = "picows.closing",
-        .WSCloseInfo = "picows.closing",
-        .wait_disconnected = "picows.closing",
-        .make_disconnect_info = "picows.closing",
-        .measure_roundtrip_time = "picows.roundtrip",
+        .WSBroadcastResult = "picows.values.broadcast",
+        .everything_sent = "picows.values.broadcast",
+        .WSUpgradeResponse = "picows.values.handshake",
+        .WSUpgradeResponseWithListener = "picows.values.handshake",
+        .make_response = "picows.values.handshake",
+        .make_request = "picows.values.handshake",
+        .switching_response = "picows.values.handshake",
+        .WSCloseHandshake = "picows.values.closing",
+        .WSCloseInfo = "picows.values.closing",
+        .wait_disconnected = "picows.values.closing",
+        .make_disconnect_info = "picows.values.closing",
+        .measure_roundtrip_time = "picows.values.roundtrip",
         .monotonic = "time",
         .copy_context = "contextvars",
         .inet_ntop = "socket",
-        .socket_from_handle = "picows.tcp",
-        .watch_hub = "picows.tcp",
+        .socket_from_handle = "picows.values.sockets",
+        .watch_hub = "picows.values.sockets",
         .TransportSocket = "asyncio.trsock",
     };
 
     fn module(comptime name: []const u8) [:0]const u8 {
-        return if (@hasField(@TypeOf(sources), name)) @field(sources, name) else "picows.exceptions";
+        return if (@hasField(@TypeOf(sources), name)) @field(sources, name) else "picows.values.exceptions";
     }
 };
 

@@ -1,5 +1,5 @@
 //! Acceptor: takes the connections that wait at a listening TCP socket. When and how long it listens is the affair of
-//! picows.server.
+//! picows.server.listening.
 
 const asyncio = @import("../eventloop/asyncio.zig");
 const c = @import("cpython").capi;

@@ -150,7 +150,7 @@ fn ready(self: *Hub, _: ?*Object) callconv(.c) ?*Object {
     return o.none();
 }
 
-/// In the place of a context: see picows.tcp.watch_hub.
+/// In the place of a context: see picows.values.sockets.watch_hub.
 fn run(self: *Hub, _: *Object) callconv(.c) ?*Object {
     return ready(self, null);
 }

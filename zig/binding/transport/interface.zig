@@ -116,7 +116,7 @@ fn getFlag(comptime name: []const u8) fn (*WSTransport, ?*anyopaque) callconv(.c
     }.get;
 }
 
-/// For picows.closing: the futures that are done once the connection is gone, or None if it is gone already.
+/// For picows.values.closing: the futures that are done once the connection is gone, or None if it is gone already.
 fn getWaiters(self: *WSTransport, _: ?*anyopaque) callconv(.c) ?*Object {
     self.checkThread("wait_disconnected") catch return null;
     if (self.is_disconnected != 0) return o.none();
@@ -129,17 +129,17 @@ fn getDisconnectInfo(self: *WSTransport, _: ?*anyopaque) callconv(.c) ?*Object {
     return o.toC(ending.info(self));
 }
 
-/// For picows.closing: the exception that ended the connection, or None.
+/// For picows.values.closing: the exception that ended the connection, or None.
 fn getException(self: *WSTransport, _: ?*anyopaque) callconv(.c) ?*Object {
     return o.incref(@atomicLoad(?*Object, &self.connection().exception, .acquire) orelse return o.none());
 }
 
-/// For picows.closing: the traceback that it came with, or None.
+/// For picows.values.closing: the traceback that it came with, or None.
 fn getTraceback(self: *WSTransport, _: ?*anyopaque) callconv(.c) ?*Object {
     return o.incref(self.connection().traceback orelse return o.none());
 }
 
-/// For the event loop's timers and picows.roundtrip.
+/// For the event loop's timers and picows.values.roundtrip.
 fn privateMethod(comptime function: anytype) fn (*WSTransport, ?*Object) callconv(.c) ?*Object {
     return struct {
         fn call(self: *WSTransport, _: ?*Object) callconv(.c) ?*Object {
@@ -190,8 +190,8 @@ pub const methods = [_]c.PyMethodDef{
     o.method("_abort", privateMethod(abort), c.METH_NOARGS, "_abort($self, /)\n--\n\nFor timers."),
     o.method("_linger_over", privateMethod(ending.lingerOver), c.METH_NOARGS, "_linger_over($self, /)\n--\n\nFor timers."),
     o.method("_ping_timer", privateMethod(ping.timerFired), c.METH_NOARGS, "_ping_timer($self, /)\n--\n\nFor timers."),
-    o.method("_measure_ping", measurePing, c.METH_NOARGS, "_measure_ping($self, /)\n--\n\nFor picows.roundtrip: sends a ping and returns the future of its answer."),
-    o.method("_give_up_ping", giveUpPing, c.METH_O, "_give_up_ping($self, future, /)\n--\n\nFor picows.roundtrip: nobody waits for that answer any more."),
+    o.method("_measure_ping", measurePing, c.METH_NOARGS, "_measure_ping($self, /)\n--\n\nFor picows.values.roundtrip: sends a ping and returns the future of its answer."),
+    o.method("_give_up_ping", giveUpPing, c.METH_O, "_give_up_ping($self, future, /)\n--\n\nFor picows.values.roundtrip: nobody waits for that answer any more."),
     .{},
 };
 

@@ -9,8 +9,8 @@ from typing import Any
 from typing import Protocol as Interface
 from weakref import WeakKeyDictionary
 
-from ._native import LoopState
-from .tcp import is_uvloop
+from .._native import LoopState
+from .choose import is_uvloop
 
 _states: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopState] = WeakKeyDictionary()
 _lock = threading.Lock()

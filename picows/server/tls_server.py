@@ -14,7 +14,7 @@ from collections.abc import Callable
 from ssl import PROTOCOL_TLS_CLIENT, SSLContext
 from typing import Any
 
-from ._native import Endpoint
+from .._native import Endpoint
 
 #: How many connections are accepted before other callbacks of the event loop get their turn.
 _BATCH_SIZE_MAX = 64

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import urldefrag, urljoin
 
-from .exceptions import WSHandshakeError, WSInvalidStatusError, WSInvalidURL
-from .url import WSParsedURL, parse_url
+from ..values.exceptions import WSHandshakeError, WSInvalidStatusError, WSInvalidURL
+from ..values.url import WSParsedURL, parse_url
 
 STATUSES: Final = (301, 302, 303, 307, 308)
 

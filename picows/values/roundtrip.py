@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ._native import WSTransport
+    from .._native import WSTransport
 
 
 async def measure_roundtrip_time(transport: WSTransport, rounds: int) -> list[float]:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from ssl import SSLSocket
 from typing import Any, TypeAlias, cast
 
-from ._native import Endpoint, Protocol
-from .sockets import LentSocket
+from .._native import Endpoint, Protocol
+from ..values.sockets import LentSocket
+from ..values.url import WSParsedURL
 from .tcp import CONNECT_OPTIONS, begin, connect_tcp, finish_tcp, is_connected, start_tcp
 from .tls import Tls
-from .url import WSParsedURL
 
 WSSocketFactory: TypeAlias = Callable[
     [WSParsedURL], socket.socket | Awaitable[socket.socket | None] | None

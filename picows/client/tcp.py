@@ -1,68 +1,29 @@
-"""Where plain TCP runs on a transport of our own, and what that needs of Python."""
+"""TCP connections for our own transport, as the event loop would make them for its own."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import socket
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from ..values.sockets import QuietSocket
 from .race import DELAY_SECONDS, AddressInfo, Race, interleaved
-from .sockets import QuietSocket
 
 if TYPE_CHECKING:
-    from ._native import Endpoint, Protocol
-
-
-def socket_from_handle(handle: int) -> socket.socket:
-    """A socket object that owns a handle from now on."""
-    return QuietSocket(fileno=handle)
-
-
-def has_own_transport(loop: asyncio.AbstractEventLoop) -> bool:
-    """Whether TCP connections of an event loop can run on TcpTransport.
-
-    It watches sockets through the loop's readers and writers, on Linux. Other loops than those
-    of asyncio and uvloop, derived ones too, may have their reasons to make transports themselves.
-    """
-    if sys.platform != "linux":
-        return False
-    kind = type(loop)
-    return kind is asyncio.SelectorEventLoop or is_uvloop(loop)
-
-
-def is_uvloop(loop: asyncio.AbstractEventLoop) -> bool:
-    kind = type(loop)
-    return (kind.__module__, kind.__qualname__) == ("uvloop", "Loop")
+    from .._native import Endpoint, Protocol
 
 
 def begin(endpoint: Endpoint, sock: socket.socket) -> Protocol:
     """Run the protocol of an endpoint on a connected socket, which is closed if that fails."""
-    from ._native import TcpTransport  # which is made after this module was read
+    from .._native import TcpTransport  # which not every platform has
 
     try:
         return cast("Protocol", TcpTransport(endpoint, sock).get_protocol())
     except BaseException:
         sock.close()
         raise
-
-
-def watch_hub(loop: asyncio.AbstractEventLoop, handle: int, hub: Any) -> None:
-    """Have an event loop call hub.ready() whenever a handle is ready to be read.
-
-    The hub serves many connections, so it has to be called also inside of a callback that runs the
-    event loop (as nest_asyncio lets it). asyncio runs a reader in a context, and no context can be
-    entered twice: each such call would fail, at once and again as long as the callback lasts. The
-    hub needs none, for it runs callbacks in the contexts of their connections, and so stands in
-    the place of its reader's.
-    """
-    loop.add_reader(handle, hub.ready)
-    if type(loop) is asyncio.SelectorEventLoop:
-        with contextlib.suppress(AttributeError, KeyError):  # private names
-            reader, _ = cast(Any, loop)._selector.get_key(handle).data
-            reader._context = hub
 
 
 #: Options of loop.create_connection that `start_tcp` and `connect_tcp` know.

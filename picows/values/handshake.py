@@ -6,26 +6,22 @@ UTF-8 with `surrogateescape` both ways, so any bytes that were received can be s
 
 from __future__ import annotations
 
-import base64
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from .exceptions import WSInvalidURL
-from .header_text import add_extra_headers, header_pairs, make_headers
+from . import heads
+from .header_text import header_pairs, make_headers
 
 if TYPE_CHECKING:
     from multidict import CIMultiDict
 
+    from .._native import WSListener
     from .header_text import WSHeadersLike
-    from .picows import WSListener
-    from .url import WSParsedURL
 
 __all__ = [
     "WSUpgradeRequest",
     "WSUpgradeResponse",
     "WSUpgradeResponseWithListener",
-    "basic_credentials",
-    "build_request",
     "make_request",
     "make_response",
     "switching_response",
@@ -226,8 +222,6 @@ class WSUpgradeResponse:
                 `Transfer-Encoding`.
             TypeError: the body is not bytes-like, or a header is not text.
         """
-        from ._native import write_response_head  # which imports this module
-
         if "Transfer-Encoding" in self.headers:
             raise ValueError(
                 "Transfer-Encoding cannot be used: the body is sent as it is, with Content-Length"
@@ -236,7 +230,7 @@ class WSUpgradeResponse:
         headers = list(self.headers.items())
         if body and "Content-Type" not in self.headers:
             headers.append(("Content-Type", _TEXT_PLAIN))
-        head = write_response_head(self.version, int(self.status), headers, len(body))
+        head = heads.write_response_head(self.version, int(self.status), headers, len(body))
         return bytearray(head + body)
 
 
@@ -294,63 +288,7 @@ def switching_response(head: bytes) -> WSUpgradeResponse:
 def _headers_of(source: _HeaderSource) -> CIMultiDict[str]:
     if isinstance(source, list):
         return make_headers(source)
-    from ._native import parse_headers  # which imports this module
-
-    return parse_headers(source)
-
-
-def build_request(
-    url: WSParsedURL, key: str, extra_headers: WSHeadersLike | None = None
-) -> tuple[WSUpgradeRequest, bytes]:
-    """Make a client's opening handshake request (RFC 6455, 4.1).
-
-    User name and password of the URL become Basic credentials (RFC 7617) unless `extra_headers` has
-    an `Authorization`.
-
-    Args:
-        url: where to connect to.
-        key: value of `Sec-WebSocket-Key`: 16 random bytes in base64.
-        extra_headers: headers to add; a `Host` among them replaces the generated one.
-
-    Returns:
-        The request, and the bytes of it to send.
-
-    Raises:
-        TypeError: `extra_headers` is not a mapping or an iterable of pairs of str.
-        ValueError: a header's name is not a token, or its value contains a control character such
-            as CR, LF or NUL.
-        WSInvalidURL: the user name contains a colon, which Basic credentials cannot express.
-    """
-    headers = [
-        ("Host", url.host_header),
-        ("Upgrade", "websocket"),
-        ("Connection", "Upgrade"),
-        ("Sec-WebSocket-Version", "13"),
-        ("Sec-WebSocket-Key", key),
-    ]
-    add_extra_headers(headers, extra_headers)
-    is_authorized = any(name.lower() == "authorization" for name, _ in headers)
-    if not is_authorized and (credentials := basic_credentials(url)):
-        headers.append(("Authorization", credentials))
-    from ._native import write_request_head  # which imports this module
-
-    path = url.resource_name.encode("ascii")
-    return make_request(path, headers), write_request_head(b"GET", path, headers)
-
-
-def basic_credentials(url: WSParsedURL) -> str | None:
-    """Value of `Authorization` or `Proxy-Authorization` for a URL, None if it has no credentials.
-
-    Raises:
-        WSInvalidURL: the user name contains a colon.
-    """
-    if not (url.username or url.password):
-        return None
-    username = url.username or ""
-    if ":" in username:
-        raise WSInvalidURL(url.url, "its user name contains a colon (RFC 7617, 2)")
-    credentials = f"{username}:{url.password or ''}".encode()
-    return "Basic " + base64.b64encode(credentials).decode("ascii")
+    return heads.parse_headers(source)
 
 
 def make_response(

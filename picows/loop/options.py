@@ -8,9 +8,9 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
-from ._native import WSAutoPingStrategy
+from .._native import WSAutoPingStrategy
 from .checks import check_callable, check_seconds, whole_number
-from .loops import loop_state
+from .state import loop_state
 
 #: Level of the most detailed log lines, below `logging.DEBUG`.
 PICOWS_DEBUG_LL: Final = 9

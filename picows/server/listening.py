@@ -9,7 +9,7 @@ from asyncio.trsock import TransportSocket
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ._native import Acceptor
+    from .._native import Acceptor
     from .tls_server import TlsAcceptor
 
 #: What accept() raises when the process or the machine has no room for one more connection.

@@ -8,4 +8,4 @@ def get_include() -> str:
 
     Cython needs no folder: it finds picows.pxd where picows is installed.
     """
-    return os.path.join(os.path.dirname(os.path.abspath(__file__)), "include")
+    return os.path.dirname(os.path.abspath(__file__))

@@ -9,18 +9,18 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from ._native import Endpoint, WSAutoPingStrategy, WSListener
+from .._native import Endpoint, WSAutoPingStrategy, WSListener
+from ..loop.checks import checked_port, whole_number
+from ..loop.choose import has_own_transport
+from ..loop.options import WSLoggerLike, check_aiofastnet, endpoint_arguments, resolve_logger
+from ..loop.state import network_of
+from ..values.handshake import WSUpgradeRequest, WSUpgradeResponseWithListener
 from .bind import bind_sockets
-from .checks import checked_port, whole_number
-from .handshake import WSUpgradeRequest, WSUpgradeResponseWithListener
-from .loops import network_of
-from .options import WSLoggerLike, check_aiofastnet, endpoint_arguments, resolve_logger
-from .server import TcpServer
-from .tcp import has_own_transport
+from .listening import TcpServer
 from .tls_server import TlsAcceptor, check_tls_arguments
 
 if TYPE_CHECKING:
-    from ._native import Acceptor
+    from .._native import Acceptor
 
 WSServerListenerFactory: TypeAlias = Callable[
     [WSUpgradeRequest], WSListener | WSUpgradeResponseWithListener | None
@@ -169,7 +169,7 @@ async def _listen(
     tls = {name: kwargs.pop(name, None) for name in ("ssl", *_TLS_ARGUMENTS)}
     accept_at: Callable[[socket.socket], Acceptor | TlsAcceptor]
     if tls["ssl"] is None:
-        from ._native import Acceptor  # which not every platform has
+        from .._native import Acceptor  # which not every platform has
 
         accept_at = functools.partial(Acceptor, endpoint)
     else:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ._native import WSTransport
+    from .._native import WSTransport
 
 
 @dataclass(frozen=True, slots=True)

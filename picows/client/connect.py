@@ -11,18 +11,20 @@ from ssl import SSLContext
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
-from ._native import Endpoint, Protocol, WSAutoPingStrategy, WSListener, WSTransport
-from .checks import check_callable, check_connect_options, check_text, whole_number
+from .._native import Endpoint, Protocol, WSAutoPingStrategy, WSListener, WSTransport
+from ..loop.checks import check_callable, check_connect_options, check_text, whole_number
+from ..loop.choose import has_own_transport
+from ..loop.options import WSLoggerLike, check_aiofastnet, endpoint_arguments, resolve_logger
+from ..loop.state import network_of
+from ..values.exceptions import WSInvalidStatusError
+from ..values.handshake import WSUpgradeRequest, WSUpgradeResponse
+from ..values.header_text import WSHeadersLike, header_pairs
+from ..values.url import parse_url
 from .dial import Dialer, WSSocketFactory
-from .exceptions import WSInvalidStatusError
-from .handshake import WSUpgradeRequest, WSUpgradeResponse, build_request
-from .header_text import WSHeadersLike, header_pairs
-from .loops import network_of
-from .options import WSLoggerLike, check_aiofastnet, endpoint_arguments, resolve_logger
 from .redirect import Hop, is_redirect, next_hop, too_many_redirects
-from .tcp import begin, has_own_transport, is_connected
+from .request import build_request
+from .tcp import begin, is_connected
 from .tls import Tls
-from .url import parse_url
 
 if TYPE_CHECKING:
     from .proxy import Proxy

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import socket
+from typing import Any, cast
 
 
 class QuietSocket(socket.socket):
@@ -13,6 +16,28 @@ class QuietSocket(socket.socket):
     def __del__(self) -> None:
         if self.fileno() != -1:
             self.close()
+
+
+def socket_from_handle(handle: int) -> socket.socket:
+    """Called by the compiled module: a socket object that owns a handle from now on."""
+    return QuietSocket(fileno=handle)
+
+
+def watch_hub(loop: asyncio.AbstractEventLoop, handle: int, hub: Any) -> None:
+    """Called by the compiled module: have an event loop call hub.ready() whenever a handle
+    is ready to be read.
+
+    The hub serves many connections, so it has to be called also inside of a callback that runs the
+    event loop (as nest_asyncio lets it). asyncio runs a reader in a context, and no context can be
+    entered twice: each such call would fail, at once and again as long as the callback lasts. The
+    hub needs none, for it runs callbacks in the contexts of their connections, and so stands in
+    the place of its reader's.
+    """
+    loop.add_reader(handle, hub.ready)
+    if type(loop) is asyncio.SelectorEventLoop:
+        with contextlib.suppress(AttributeError, KeyError):  # private names
+            reader, _ = cast(Any, loop)._selector.get_key(handle).data
+            reader._context = hub
 
 
 #: Sockets of users, each by the id of ours. Not in an attribute: the garbage collector could find

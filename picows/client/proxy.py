@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from ssl import SSLContext
 from typing import Final, cast
 
-from ._native import write_request_head
+from .._native import write_request_head
+from ..values.exceptions import WSInvalidURL, WSProxyError
+from ..values.url import WSParsedURL, parse_url
 from .dial import Dialer
-from .exceptions import WSInvalidURL, WSProxyError
-from .handshake import basic_credentials
+from .request import basic_credentials
 from .tls import Tls
-from .url import WSParsedURL, parse_url
 
 _SCHEMES: Final = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 _SCHEMES_HTTP: Final = ("http", "https")

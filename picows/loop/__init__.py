@@ -1,0 +1,1 @@
+"""What clients and servers share: the state of an event loop, their common arguments."""

@@ -1,0 +1,1 @@
+"""What the compiled module imports, which imports nothing of it."""
