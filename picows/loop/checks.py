@@ -75,8 +75,8 @@ def check_connect_options(options: Mapping[str, Any]) -> None:
             raise TypeError(f"local_addr must be (host, port), not {address!r}") from None
         checked_port(port)
     if (delay := options.get("happy_eyeballs_delay")) is not None:
-        check_seconds("happy_eyeballs_delay", delay)
-        if not delay >= 0:
+        check_seconds("happy_eyeballs_delay", delay, is_used=False)
+        if not 0 <= delay <= SECONDS_MAX:
             raise ValueError("happy_eyeballs_delay must be at least 0, or None for one by one")
     if (count := options.get("interleave")) is not None and whole_number("interleave", count) < 0:
         raise ValueError("interleave must be at least 0")
