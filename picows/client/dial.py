@@ -22,7 +22,7 @@ WSSocketFactory: TypeAlias = Callable[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Dialer:
     """How connections are opened, whatever is said on them.
 

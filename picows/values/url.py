@@ -26,13 +26,15 @@ _PORTS_BY_SCHEME: Final = {
 _SCHEMES_WEBSOCKET: Final = ("ws", "wss")
 _SCHEMES_SECURE: Final = ("wss", "https")
 
+# Patterns are compiled when a URL is first looked at: many programs only serve.
+#
 # urlsplit() deletes line breaks and tabs where it finds them (so "/a\r\nb" is "/ab") and leaves the
 # rest in place: neither is what somebody meant who passed them, and what stays would end in the
 # request line.
-_FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
-_REG_NAME: Final = re.compile(r"(?:[a-z0-9._~!$&'()*+,;=-]|%[0-9a-f]{2})+")  # RFC 3986, 3.2.2
-_ZONE: Final = re.compile(r"[A-Za-z0-9._~-]+")  # RFC 6874, 2
+_FORBIDDEN: Final = r"[\x00-\x20\x7f\ud800-\udfff]"
+_CONTROL: Final = r"[\x00-\x1f\x7f]"
+_REG_NAME: Final = r"(?:[a-z0-9._~!$&'()*+,;=-]|%[0-9a-f]{2})+"  # RFC 3986, 3.2.2
+_ZONE: Final = r"[A-Za-z0-9._~-]+"  # RFC 6874, 2
 _PRINTABLE_ASCII: Final = "".join(map(chr, range(0x21, 0x7F)))
 
 
@@ -109,7 +111,7 @@ def parse_url(url: str, check_scheme: bool = True) -> WSParsedURL:
 
 @functools.lru_cache  # programs connect to few URLs, often; urlsplit() keeps as many itself
 def _parse(url: str, check_scheme: bool) -> WSParsedURL:
-    if forbidden := _FORBIDDEN.search(url):
+    if forbidden := re.search(_FORBIDDEN, url):
         raise WSInvalidURL(url, f"it contains {forbidden[0]!r}, which has to be percent-encoded")
     try:
         parts = urlsplit(url)
@@ -156,7 +158,7 @@ def _host(url: str, parts: SplitResult) -> str:
         raise WSInvalidURL(
             url, "its host has an empty or too long label, or one that IDNA does not allow"
         ) from None
-    if not _REG_NAME.fullmatch(host):
+    if not re.fullmatch(_REG_NAME, host):
         raise WSInvalidURL(url, "its host contains a character that no host can have")
     return host
 
@@ -171,7 +173,7 @@ def _ipv6_host(url: str, literal: str) -> str:
         return address
     # In a URL the percent sign itself is encoded (RFC 6874, 2); many people do not.
     zone = zone.removeprefix("25")
-    if not _ZONE.fullmatch(zone):
+    if not re.fullmatch(_ZONE, zone):
         raise WSInvalidURL(url, "the zone of its IPv6 address is malformed")
     return f"{address}%{zone}"
 
@@ -199,6 +201,6 @@ def _user_text(url: str, text: str | None) -> str | None:
         raise WSInvalidURL(url, "its user name or password is not UTF-8") from None
     # Forbidden in Basic credentials (RFC 7617, 2); a NUL would also end the user name early in
     # SOCKS4.
-    if _CONTROL.search(decoded):
+    if re.search(_CONTROL, decoded):
         raise WSInvalidURL(url, "its user name or password contains a control character")
     return decoded
