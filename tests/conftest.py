@@ -16,7 +16,7 @@ import pytest
 from support import codec
 from support.machine import raise_files_max
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "support.tls_engines"]
 
 ROOT = Path(__file__).resolve().parent.parent
 SOCKET_PATH_BYTES_MAX = 103

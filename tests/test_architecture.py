@@ -32,6 +32,7 @@ MAPPED = (
     "zig/binding/connection",
     "zig/binding/opening",
     "zig/binding/tcp",
+    "zig/binding/tls",
     "picows",
     "picows/values",
     "picows/loop",

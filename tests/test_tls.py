@@ -73,6 +73,7 @@ stacks.run(sys.argv[1], main())
 """
 
 
+@pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("loop", stacks.LOOPS)
 @pytest.mark.parametrize("way", CONTEXTS)
 def test_contexts_that_call_python_or_write_keys(
@@ -101,6 +102,7 @@ class Delegating(ssl.SSLContext):
         return stacks.client_tls().wrap_bio(*args, **kwargs)
 
 
+@pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("loop", stacks.LOOPS)
 def test_a_context_with_a_wrap_bio_of_its_own_is_asked(loop: str) -> None:
     async def main() -> None:
@@ -123,6 +125,7 @@ def descriptors() -> dict[str, str]:
     return found
 
 
+@pytest.mark.usefixtures("engine")
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("loop", stacks.LOOPS)
 def test_a_cancelled_tls_handshake_concerns_nobody_else(loop: str) -> None:
@@ -135,6 +138,7 @@ def test_a_cancelled_tls_handshake_concerns_nobody_else(loop: str) -> None:
             raw_server() as silent,
             serving(lambda _: Recorder(), ssl=stacks.server_tls()) as port,
         ):
+            await exchanged(port)  # the event loop's own descriptors are there
             before = descriptors()
             for _ in range(10):
                 connecting = asyncio.create_task(
@@ -155,6 +159,7 @@ def test_a_cancelled_tls_handshake_concerns_nobody_else(loop: str) -> None:
     stacks.run(loop, main())
 
 
+@pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("loop", stacks.LOOPS)
 def test_a_connect_that_is_cancelled_at_any_step_leaves_no_connection(loop: str) -> None:
     async def main() -> None:
@@ -208,6 +213,7 @@ def refuse(listening: socket.socket) -> None:
                 pass
 
 
+@pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("loop", stacks.LOOPS)
 @pytest.mark.parametrize(
     ("has_certificate", "reason"),

@@ -22,7 +22,10 @@ from picows.testing import wire
 from picows.testing.peers import SECONDS_MAX, open_raw, open_upgraded
 from picows.testing.recorder import Recorder
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the server is Linux's")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="the server is Linux's"),
+    pytest.mark.usefixtures("engine"),
+]
 
 
 # Bounds

@@ -12,9 +12,10 @@ from ssl import SSLSocket
 from typing import Any, TypeAlias, cast
 
 from .._native import Endpoint, Protocol
+from ..loop.choose import own_engine
 from ..values.sockets import LentSocket
 from ..values.url import WSParsedURL
-from .tcp import CONNECT_OPTIONS, begin, connect_tcp, finish_tcp, is_connected, start_tcp
+from .tcp import CONNECT_OPTIONS, begin, begin_tls, connect_tcp, finish_tcp, is_connected, start_tcp
 from .tls import Tls
 
 WSSocketFactory: TypeAlias = Callable[
@@ -57,6 +58,10 @@ class Dialer:
         if started is not None:
             address = url.host, url.port
             return begin(endpoint, await finish_tcp(self.loop, started, address))
+        if url.is_secure and self._connects_itself() and (engine := own_engine()):
+            wrap, seconds = tls.client_wrap(url.host)
+            sock = await self._connected_socket(url)
+            return await begin_tls(endpoint, cast(socket.socket, sock), engine, wrap, seconds)
         if not self._is_own(url):
             return cast(Protocol, await self.connect(endpoint, url, tls))
         return begin(endpoint, cast(socket.socket, await self._connected_socket(url)))

@@ -13,6 +13,7 @@ from .race import DELAY_SECONDS, AddressInfo, Race, interleaved
 
 if TYPE_CHECKING:
     from .._native import Endpoint, Protocol
+    from ..loop.choose import Wrap
 
 
 def begin(endpoint: Endpoint, sock: socket.socket) -> Protocol:
@@ -24,6 +25,32 @@ def begin(endpoint: Endpoint, sock: socket.socket) -> Protocol:
     except BaseException:
         sock.close()
         raise
+
+
+async def begin_tls(
+    endpoint: Endpoint, sock: socket.socket, engine: str, wrap: Wrap, seconds: float | None
+) -> Protocol:
+    """Like `begin`, behind a TLS handshake. Raises what it failed with, as ssl has it."""
+    from .._native import TcpTransport
+
+    secured = asyncio.get_running_loop().create_future()
+    try:
+        transport = TcpTransport(endpoint, sock, wrap, engine, secured)
+    except BaseException:
+        sock.close()
+        raise
+    protocol = transport.get_protocol()
+    clock = asyncio.timeout(seconds)
+    try:
+        async with clock:
+            await secured
+    except BaseException as error:
+        transport.abort()
+        if isinstance(error, TimeoutError) and clock.expired():
+            message = f"the TLS handshake took longer than {seconds} seconds"
+            raise ConnectionAbortedError(message) from None
+        raise
+    return cast("Protocol", protocol)
 
 
 #: Options of loop.create_connection that `start_tcp` and `connect_tcp` know.

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import ssl
 from dataclasses import dataclass, field
 from typing import Any
+
+from ..loop.checks import check_tls_seconds
+from ..loop.choose import Wrap
+
+_CLIENT_OPTIONS = frozenset(("server_hostname", "ssl_handshake_timeout", "ssl_shutdown_timeout"))
 
 _shared: tuple[Any, ssl.SSLContext] | None = None
 
@@ -24,6 +30,23 @@ class Tls:
     def client_options(self, host: str) -> dict[str, Any]:
         """Options for TLS with a host, which names what its certificate is for."""
         return {"server_hostname": _certificate_name(host)} | self.options
+
+    def client_wrap(self, host: str) -> tuple[Wrap, float | None]:
+        """What makes the SSLObject of a connection to a host; the seconds that its handshake has.
+
+        None for no limit of its own.
+        """
+        options = self.client_options(host)
+        if unknown := options.keys() - _CLIENT_OPTIONS:
+            raise TypeError(f"ws_connect() does not know {', '.join(sorted(unknown))}")
+        seconds = options.get("ssl_handshake_timeout")
+        check_tls_seconds(
+            ssl_handshake_timeout=seconds, ssl_shutdown_timeout=options.get("ssl_shutdown_timeout")
+        )
+        name = options["server_hostname"] or None
+        context = self.client_context()
+        wrap = functools.partial(context.wrap_bio, server_side=False, server_hostname=name)
+        return wrap, seconds
 
     def client_context(self) -> ssl.SSLContext:
         if self.context is not None:

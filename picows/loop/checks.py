@@ -80,3 +80,10 @@ def check_connect_options(options: Mapping[str, Any]) -> None:
             raise ValueError("happy_eyeballs_delay must be at least 0, or None for one by one")
     if (count := options.get("interleave")) is not None and whole_number("interleave", count) < 0:
         raise ValueError("interleave must be at least 0")
+
+
+def check_tls_seconds(**options: float | None) -> None:
+    """Refuse a timeout that would fail at each connection."""
+    for name, seconds in options.items():
+        if seconds is not None and not seconds > 0:
+            raise ValueError(f"{name} must be a positive number of seconds, or None")

@@ -1,9 +1,15 @@
-"""Whose transports an event loop's connections run on."""
+"""Whose transports an event loop's connections run on, and who runs TLS."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import ssl
 import sys
+from collections.abc import Callable
+
+#: Makes the SSLObject of a connection from two MemoryBIOs.
+Wrap = Callable[[ssl.MemoryBIO, ssl.MemoryBIO], ssl.SSLObject]
 
 
 def has_own_transport(loop: asyncio.AbstractEventLoop) -> bool:
@@ -21,3 +27,11 @@ def has_own_transport(loop: asyncio.AbstractEventLoop) -> bool:
 def is_uvloop(loop: asyncio.AbstractEventLoop) -> bool:
     kind = type(loop)
     return (kind.__module__, kind.__qualname__) == ("uvloop", "Loop")
+
+
+def own_engine() -> str | None:
+    """Who runs OpenSSL on our own transport; None for the event loop's TLS."""
+    name = os.environ.get("PICOWS_TLS", "loop")
+    if name not in ("direct", "objects", "loop"):
+        raise ValueError(f"PICOWS_TLS must be direct, objects or loop, not {name!r}")
+    return None if name == "loop" else name

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import math
 import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from .._native import Endpoint, WSAutoPingStrategy, WSListener
 from ..loop.checks import checked_port, whole_number
-from ..loop.choose import has_own_transport
+from ..loop.choose import has_own_transport, own_engine
 from ..loop.options import WSLoggerLike, check_aiofastnet, endpoint_arguments, resolve_logger
 from ..loop.state import network_of
 from ..values.handshake import WSUpgradeRequest, WSUpgradeResponseWithListener
@@ -165,16 +166,9 @@ async def _listen(
     start_serving: bool = True,
     **kwargs: Any,
 ) -> asyncio.Server:
-    """Accept connections ourselves: plain TCP for our own transport, TLS for the event loop's."""
+    """Accept connections ourselves."""
     tls = {name: kwargs.pop(name, None) for name in ("ssl", *_TLS_ARGUMENTS)}
-    accept_at: Callable[[socket.socket], Acceptor | TlsAcceptor]
-    if tls["ssl"] is None:
-        from .._native import Acceptor  # which not every platform has
-
-        accept_at = functools.partial(Acceptor, endpoint)
-    else:
-        check_tls_arguments(**tls)
-        accept_at = functools.partial(TlsAcceptor, loop, endpoint, logger, tls)
+    accept_at = _acceptor(loop, endpoint, logger, tls)
     sockets = await bind_sockets(loop, host, port, **kwargs)
     server = TcpServer(loop, {sock: accept_at(sock) for sock in sockets}, backlog)
     if start_serving:
@@ -184,3 +178,27 @@ async def _listen(
             server.close()
             raise
     return cast(asyncio.Server, server)
+
+
+def _acceptor(
+    loop: asyncio.AbstractEventLoop,
+    endpoint: Endpoint,
+    logger: logging.Logger | logging.LoggerAdapter[Any],
+    tls: dict[str, Any],
+) -> Callable[[socket.socket], Acceptor | TlsAcceptor]:
+    """What accepts at a listening socket: for our own transport, or for the event loop's TLS."""
+    from .._native import Acceptor  # which not every platform has
+
+    if tls["ssl"] is None:
+        return functools.partial(Acceptor, endpoint)
+    check_tls_arguments(**tls)
+    engine = own_engine()
+    if engine is None:
+        return functools.partial(TlsAcceptor, loop, endpoint, logger, tls)
+    return functools.partial(
+        Acceptor,
+        endpoint,
+        wrap=functools.partial(tls["ssl"].wrap_bio, server_side=True),
+        engine=engine,
+        handshake_seconds=tls["ssl_handshake_timeout"] or math.nan,
+    )

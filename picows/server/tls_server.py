@@ -15,6 +15,7 @@ from ssl import PROTOCOL_TLS_CLIENT, SSLContext
 from typing import Any
 
 from .._native import Endpoint
+from ..loop.checks import check_tls_seconds
 
 #: How many connections are accepted before other callbacks of the event loop get their turn.
 _BATCH_SIZE_MAX = 64
@@ -28,12 +29,9 @@ def check_tls_arguments(
         raise TypeError(f"ssl must be an ssl.SSLContext or None, not {ssl!r}")
     if ssl.protocol is PROTOCOL_TLS_CLIENT:
         raise ValueError("ssl must be a server's context: it was made for clients")
-    for name, seconds in (
-        ("ssl_handshake_timeout", ssl_handshake_timeout),
-        ("ssl_shutdown_timeout", ssl_shutdown_timeout),
-    ):
-        if seconds is not None and not seconds > 0:
-            raise ValueError(f"{name} must be a positive number of seconds, or None")
+    check_tls_seconds(
+        ssl_handshake_timeout=ssl_handshake_timeout, ssl_shutdown_timeout=ssl_shutdown_timeout
+    )
 
 
 class TlsAcceptor:

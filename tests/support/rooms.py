@@ -30,7 +30,8 @@ def python_imports(root: Path) -> Graph:
     graph = {path: set(_python_imports(path, package)) for path in package.rglob("*.py")}
     texts = "".join(path.read_text("utf-8") for path in (root / "zig/binding").rglob("*.zig"))
     names = set(re.findall(r'"picows\.([a-z_.]+)"', texts))
-    graph[package / "_native.pyi"] = {_file(package.joinpath(*n.split("."))) for n in names}
+    named = {_file(package.joinpath(*name.split("."))) for name in names}
+    graph[package / "_native.pyi"] = {path for path in named if path.exists()}
     return graph
 
 

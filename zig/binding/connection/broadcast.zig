@@ -166,7 +166,7 @@ const Broadcast = struct {
         const is_free = try streams.isFree(transport);
         if (send.isOver(transport)) return;
         transport.connection().sent_at = self.now;
-        const sent = if (is_free) streams.send(transport, self.chunk.data[0..self.size]) else 0;
+        const sent = if (is_free) try streams.send(transport, self.chunk.data[0..self.size]) else 0;
         if (sent == self.size) return;
         errdefer if (sent > 0) send.abandon(transport);
         try streams.queueRest(transport, sent, if (sent > 0) try send.rest(self.chunk, sent, self.size) else try self.shared());

@@ -119,7 +119,7 @@ pub const Gathered = struct {
         const taken = self.take() orelse return;
         const chunk = taken.chunk.?;
         defer connection.endpoint.loop_state.keepOutput(chunk);
-        const sent = if (is_free) streams.send(transport, chunk.data[0..taken.size]) else 0;
+        const sent = if (is_free) try streams.send(transport, chunk.data[0..taken.size]) else 0;
         if (sent < taken.size) try streams.queueRest(transport, sent, try send.rest(chunk, sent, taken.size));
     }
 

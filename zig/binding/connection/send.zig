@@ -71,7 +71,7 @@ pub fn write(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, pa
     if (try gather.frame(transport, opcode, flags, payload)) return;
     const is_client = transport.is_client_side != 0;
     const is_free = try streams.isFree(transport);
-    const is_in_place = is_free and !is_client and payload.len >= in_place_size_min;
+    const is_in_place = is_free and !is_client and payload.len >= in_place_size_min and !transport.connection().stream.encrypts();
     const size = core.writer.frameSize(payload.len, is_client);
     var sent = if (is_in_place) sendInPlace(transport, opcode, flags, payload) else 0;
     if (sent == size) return;
@@ -86,7 +86,7 @@ pub fn write(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, pa
     const chunk = try loop.takeOutput(size);
     defer loop.keepOutput(chunk);
     _ = core.writer.copy(chunk.data[0..size], opcode, flags, payload, key, transport.state.mask);
-    if (is_free and !is_in_place) sent = streams.send(transport, chunk.data[0..size]);
+    if (is_free and !is_in_place) sent = try streams.send(transport, chunk.data[0..size]);
     if (sent == size) return;
     try streams.queueRest(transport, sent, try rest(chunk, sent, size));
 }
@@ -154,7 +154,7 @@ pub fn reuse(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, pa
     const key: ?[4]u8 = if (transport.is_client_side != 0) transport.connection().endpoint.loop_state.nextKey() else null;
     const whole = core.writer.headerInFront(opcode, flags, payload, size, key, transport.state.mask);
     if (try gather.bytes(transport, whole)) return;
-    const sent = if (try streams.isFree(transport)) streams.send(transport, whole) else 0;
+    const sent = if (try streams.isFree(transport)) try streams.send(transport, whole) else 0;
     if (sent == whole.len) return;
     errdefer if (sent > 0) abandon(transport);
     try streams.queueRest(transport, sent, try o.bytes(whole[sent..]));

@@ -23,6 +23,8 @@ pub const Own = struct {
     keep: *const fn (transport: *Object, data: *Object) Error!void,
     /// Sending past it failed. Whether it ends the connection for that; if not, it is to meet the error when it tries.
     sendFailed: *const fn (transport: *Object, code: std.c.E) bool,
+    /// With TLS: takes bytes, all of them and in order, whatever waits. Null without.
+    encrypt: ?*const fn (transport: *Object, data: []const u8) Error!void = null,
 };
 
 pub const Stream = struct {
@@ -37,7 +39,12 @@ pub const Stream = struct {
     /// The user has the event loop's transport, and may write to it.
     is_shared: bool = false,
 
-    /// The socket without TLS that is read from, `underlying` being the transport; none if there is none.
+    /// Whether it is TLS of our own.
+    pub fn encrypts(self: *const Stream) bool {
+        return if (self.own) |own| own.encrypt != null else false;
+    }
+
+    /// The socket without TLS of others that is read from, `underlying` being the transport; none if there is none.
     pub fn handle(self: *const Stream, underlying: *Object) socket.Handle {
         return if (self.own) |own| own.handle(underlying) else self.socket;
     }
@@ -46,7 +53,7 @@ pub const Stream = struct {
 /// Whether bytes may go to the socket now without overtaking any: it is ours to write to, and none wait in the transport.
 pub fn isFree(transport: *WSTransport) Error!bool {
     const stream = &transport.connection().stream;
-    if (stream.socket == socket.none) return false;
+    if (stream.socket == socket.none) return stream.encrypts();
     if (try waiting(transport) > 0 or stream.queued == .yes) return false;
     if (stream.socket_goes_with_loop and try isLoopClosed(transport)) stream.socket = socket.none;
     return stream.socket != socket.none;
@@ -81,7 +88,12 @@ pub fn bufferSize(transport: *WSTransport) Error!usize {
 }
 
 /// Sends bytes to the socket, which `isFree`, and returns how many of them are done with.
-pub fn send(transport: *WSTransport, data: []const u8) usize {
+pub fn send(transport: *WSTransport, data: []const u8) Error!usize {
+    const stream = &transport.connection().stream;
+    if (stream.socket == socket.none) {
+        try stream.own.?.encrypt.?(transport.underlying_transport, data);
+        return data.len;
+    }
     const sent = socket.send(transport.connection().stream.socket, data);
     return if (sent >= 0) @intCast(sent) else refused(transport, sent, data.len);
 }

@@ -76,7 +76,8 @@ pub const WSTransport = extern struct {
     fn inspectUnderlying(self: *WSTransport) Error!void {
         const stream = &self.connection().stream;
         if (stream.own) |own| {
-            stream.socket = own.handle(self.underlying_transport);
+            self.is_secure = @intFromBool(stream.encrypts());
+            if (!stream.encrypts()) stream.socket = own.handle(self.underlying_transport);
             return;
         }
         const ssl_object = try self.extraInfo(self.state.names.ssl_object);

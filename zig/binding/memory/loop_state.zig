@@ -20,6 +20,8 @@ const Error = o.Error;
 pub const chunk_size = 256 * 1024;
 /// First size of the chunk that outgoing frames are built in.
 const output_size_min = 64 * 1024;
+/// Ciphertext is received, and gathered for one send, up to this.
+pub const scratch_size = 256 * 1024;
 /// Chunks above this are not kept.
 pub const kept_size_max = 4 * 1024 * 1024;
 
@@ -40,6 +42,8 @@ pub const LoopState = extern struct {
     output: ?*Chunk,
     /// For the next frame that is too large for the shared chunk.
     spare_large: ?*Chunk,
+    /// Ciphertext that was received, and that is to be sent.
+    scratch: [2]?*Chunk,
     /// The Hub, which watches the connections of our own TCP transport. Borrowed: it belongs to the event loop.
     hub: ?*Object,
     /// How many forks lie between this process and the one that made this, so that connections of a parent are known.
@@ -135,6 +139,22 @@ pub const LoopState = extern struct {
         self.output = chunk;
     }
 
+    pub const Scratch = enum(u1) { received, sent };
+
+    /// Memory for ciphertext, for the caller alone until `keepScratch`.
+    pub fn takeScratch(self: *LoopState, kind: Scratch) Error!*Chunk {
+        const place = &self.scratch[@backingInt(kind)];
+        const chunk = place.* orelse return Chunk.create(self.state, scratch_size);
+        place.* = null;
+        return chunk;
+    }
+
+    pub fn keepScratch(self: *LoopState, kind: Scratch, chunk: *Chunk) void {
+        const place = &self.scratch[@backingInt(kind)];
+        if (place.* != null) return o.decref(chunk);
+        place.* = chunk;
+    }
+
     /// A chunk (a new reference) for a frame of `size` bytes, larger than what it needs or with room for at least `size_min`.
     pub fn largeFor(self: *LoopState, size: usize, size_min: usize) Error!*Chunk {
         if (self.spare_large) |chunk| {
@@ -205,6 +225,7 @@ fn dealloc(self: *LoopState) callconv(.c) void {
     o.clear(&self.spare_frame);
     o.clear(&self.output);
     o.clear(&self.spare_large);
+    for (&self.scratch) |*chunk| o.clear(chunk);
     c.PyMem_Free(self.keys);
     o.free(&self.ob);
 }

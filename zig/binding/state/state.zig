@@ -1,5 +1,5 @@
 //! What one instance of the module keeps: its types, the Python objects it calls, interned names. There are no mutable
-//! globals, so several interpreters may load the module.
+//! globals (but what tls/libssl.zig has of OpenSSL), so several interpreters may load the module.
 
 const std = @import("std");
 const core = @import("core");
@@ -12,6 +12,7 @@ const Error = o.Error;
 /// Attribute and method names, each field an interned str of its own name.
 pub const Names = struct {
     __get__: *Object,
+    _sslobj: *Object,
     abort: *Object,
     add_reader: *Object,
     add_writer: *Object,
@@ -22,16 +23,21 @@ pub const Names = struct {
     call_soon_threadsafe: *Object,
     can_write_eof: *Object,
     cancel: *Object,
+    cipher: *Object,
     close: *Object,
+    compression: *Object,
     connection_lost: *Object,
+    context: *Object,
     create_error_response: *Object,
     create_future: *Object,
+    do_handshake: *Object,
     done: *Object,
     @"error": *Object,
     exception: *Object,
     fileno: *Object,
     get_extra_info: *Object,
     get_write_buffer_size: *Object,
+    getpeercert: *Object,
     getpeername: *Object,
     give_up: *Object,
     getsockname: *Object,
@@ -50,6 +56,7 @@ pub const Names = struct {
     on_ws_frame: *Object,
     pause_writing: *Object,
     peername: *Object,
+    read: *Object,
     remove_reader: *Object,
     remove_writer: *Object,
     response: *Object,
@@ -63,6 +70,7 @@ pub const Names = struct {
     status: *Object,
     time: *Object,
     to_bytes: *Object,
+    unwrap: *Object,
     warning: *Object,
     write: *Object,
     write_eof: *Object,
@@ -99,6 +107,11 @@ pub const Imports = struct {
     socket_from_handle: *Object,
     watch_hub: *Object,
     TransportSocket: *Object,
+    MemoryBIO: *Object,
+    SSLError: *Object,
+    SSLWantReadError: *Object,
+    SSLWantWriteError: *Object,
+    SSLZeroReturnError: *Object,
 
     /// Where those come from that are not exceptions of the package.
     const sources = .{
@@ -123,6 +136,11 @@ pub const Imports = struct {
         .socket_from_handle = "picows.values.sockets",
         .watch_hub = "picows.values.sockets",
         .TransportSocket = "asyncio.trsock",
+        .MemoryBIO = "ssl",
+        .SSLError = "ssl",
+        .SSLWantReadError = "ssl",
+        .SSLWantWriteError = "ssl",
+        .SSLZeroReturnError = "ssl",
     };
 
     fn module(comptime name: []const u8) [:0]const u8 {

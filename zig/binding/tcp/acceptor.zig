@@ -1,9 +1,11 @@
 //! Acceptor: takes the connections that wait at a listening TCP socket. When and how long it listens is the affair of
 //! picows.server.listening.
 
+const std = @import("std");
 const asyncio = @import("../eventloop/asyncio.zig");
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
+const engines = @import("../tls/engine.zig");
 const errors = @import("cpython").errors;
 const linux = @import("net").linux;
 const socket = @import("net").socket;
@@ -24,11 +26,21 @@ pub const Acceptor = extern struct {
     endpoint: *Endpoint,
     /// The listening socket, Python's object.
     listening: *Object,
+    /// With TLS: what makes the SSLObject of a connection, who runs OpenSSL, and how long a handshake may take; NaN for no
+    /// limit of its own.
+    wrap: ?*Object,
+    kind: engines.Kind,
+    seconds: f64,
     /// How many of the accepted connections are not lost. Changed by the thread of the event loop alone: a transport that
     /// the garbage collector takes, perhaps in another thread, is not taken off.
     count: usize,
     /// Called when none is left; null to be asked for `count` instead.
     on_idle: ?*Object,
+
+    pub fn tls(self: *const Acceptor) ?TcpTransport.Tls {
+        const wrap = self.wrap orelse return null;
+        return .{ .wrap = wrap, .kind = self.kind, .seconds = if (std.math.isNan(self.seconds)) null else self.seconds };
+    }
 
     pub fn attach(self: *Acceptor, transport: *TcpTransport) void {
         transport.acceptor = o.incref(self);
@@ -57,13 +69,22 @@ pub const Acceptor = extern struct {
                 .handle => |handle| {
                     // Inherited is what the listening socket was told, but not this.
                     socket.setQuickAck(handle);
-                    try TcpTransport.accepted(self, handle, &peer);
+                    TcpTransport.accepted(self, handle, &peer) catch |failure| try self.refused(failure);
                 },
             }
         }
     }
 
-    /// The WSTransports of the connections that are not lost.
+    /// A context that raises concerns its own connections alone.
+    fn refused(self: *Acceptor, failure: Error) Error!void {
+        if (self.wrap == null) return failure;
+        const exception = errors.fetch();
+        defer o.decref(exception);
+        if (errors.isFatal(exception)) return errors.restore(o.incref(exception));
+        try asyncio.report(self.endpoint.state, self.endpoint.loop, "the TLS context raised an exception", exception);
+    }
+
+    /// What to disconnect: the WSTransports of the connections that are not lost, or those that do not have one yet.
     fn transports(self: *Acceptor) Error!*Object {
         const list = try o.check(c.PyList_New(0));
         errdefer o.decref(list);
@@ -72,7 +93,7 @@ pub const Acceptor = extern struct {
         while (next) |transport| : (next = transport.hub_next) {
             if (transport.acceptor != self) continue;
             const protocol = transport.protocol orelse continue;
-            try o.checkStatus(c.PyList_Append(list, &(protocol.transport orelse continue).ob));
+            try o.checkStatus(c.PyList_Append(list, if (protocol.transport) |made| &made.ob else &transport.ob));
         }
         return list;
     }
@@ -83,16 +104,23 @@ fn new(class: *c.PyTypeObject, arguments: *Object, kwargs: ?*Object) callconv(.c
 }
 
 fn create(class: *c.PyTypeObject, arguments: *Object, kwargs: ?*Object) Error!*Object {
-    const names = [_]?[*:0]const u8{ "endpoint", "sock", null };
+    const names = [_]?[*:0]const u8{ "endpoint", "sock", "wrap", "engine", "handshake_seconds", null };
     var endpoint: *Object = undefined;
     var listening: *Object = undefined;
-    if (c.PyArg_ParseTupleAndKeywords(arguments, kwargs, "OO:Acceptor", &names, &endpoint, &listening) == 0) return error.Python;
+    var wrap: *Object = c.none();
+    var engine: *Object = c.none();
+    var seconds: f64 = std.math.nan(f64);
+    if (c.PyArg_ParseTupleAndKeywords(arguments, kwargs, "OO|OOd:Acceptor", &names, &endpoint, &listening, &wrap, &engine, &seconds) == 0) return error.Python;
     const state: *State = @ptrCast(@alignCast(c.PyType_GetModuleState(class).?));
     if (!o.isInstance(endpoint, state.types.Endpoint)) return errors.raise("TypeError", "endpoint is an Endpoint");
+    const kind = try interface.kindOf(engine);
     socket.setNoDelay(try interface.handleOf(state, listening));
     const self = try o.allocate(Acceptor, @ptrCast(class));
     self.endpoint = @ptrCast(o.incref(endpoint));
     self.listening = o.incref(listening);
+    self.kind = kind;
+    self.seconds = seconds;
+    if (!o.isNone(wrap)) self.wrap = o.incref(wrap);
     return &self.ob;
 }
 
@@ -116,7 +144,7 @@ fn getCount(self: *Acceptor, _: ?*anyopaque) callconv(.c) ?*Object {
 }
 
 fn traverse(self: *Acceptor, proc: c.visitproc, arg: ?*anyopaque) callconv(.c) c_int {
-    for ([_]?*Object{ @ptrCast(self.ob.ob_type), &self.endpoint.ob, self.listening, self.on_idle }) |object| {
+    for ([_]?*Object{ @ptrCast(self.ob.ob_type), &self.endpoint.ob, self.listening, self.wrap, self.on_idle }) |object| {
         const status = o.visit(object, proc, arg);
         if (status != 0) return status;
     }
@@ -125,12 +153,15 @@ fn traverse(self: *Acceptor, proc: c.visitproc, arg: ?*anyopaque) callconv(.c) c
 
 fn clear(self: *Acceptor) callconv(.c) c_int {
     o.clear(&self.on_idle);
+    // Not null: it would accept without TLS.
+    if (self.wrap) |*wrap| o.replace(wrap, c.none());
     return 0;
 }
 
 fn dealloc(self: *Acceptor) callconv(.c) void {
     c.PyObject_GC_UnTrack(self);
     _ = clear(self);
+    o.clear(&self.wrap);
     o.decref(self.listening);
     o.decref(self.endpoint);
     o.free(&self.ob);
@@ -138,7 +169,7 @@ fn dealloc(self: *Acceptor) callconv(.c) void {
 
 const methods = [_]c.PyMethodDef{
     o.method("accept", acceptMethod, c.METH_NOARGS, "accept($self, /)\n--\n\nThe event loop's reader: accepts what waits. Raises OSError if that is not possible now."),
-    o.method("transports", transportsMethod, c.METH_NOARGS, "transports($self, /)\n--\n\nThe WSTransports of the connections that are not lost."),
+    o.method("transports", transportsMethod, c.METH_NOARGS, "transports($self, /)\n--\n\nWhat to disconnect: the connections that are not lost."),
     o.method("notify_when_idle", notifyWhenIdle, c.METH_O, "notify_when_idle($self, callback, /)\n--\n\nHave a function called whenever the last connection is lost."),
     .{},
 };

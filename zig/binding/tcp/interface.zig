@@ -4,8 +4,11 @@ const std = @import("std");
 const args = @import("cpython").args;
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
+const engines = @import("../tls/engine.zig");
 const errors = @import("cpython").errors;
+const handshake = @import("handshake.zig");
 const linux = @import("net").linux;
+const secures = @import("secure.zig");
 const socket = @import("net").socket;
 const tcp = @import("tcp.zig");
 const writing = @import("writing.zig");
@@ -16,14 +19,29 @@ const Object = o.Object;
 const Error = o.Error;
 
 pub fn new(class: *c.PyTypeObject, arguments: *Object, kwargs: ?*Object) callconv(.c) ?*Object {
-    const names = [_]?[*:0]const u8{ "endpoint", "sock", null };
+    return o.toC(create(class, arguments, kwargs));
+}
+
+fn create(class: *c.PyTypeObject, arguments: *Object, kwargs: ?*Object) Error!*Object {
+    const names = [_]?[*:0]const u8{ "endpoint", "sock", "wrap", "engine", "secured", null };
     var endpoint: *Object = undefined;
     var sock: *Object = undefined;
-    if (c.PyArg_ParseTupleAndKeywords(arguments, kwargs, "OO:TcpTransport", &names, &endpoint, &sock) == 0) return null;
+    var wrap: *Object = c.none();
+    var engine: *Object = c.none();
+    var secured: *Object = c.none();
+    if (c.PyArg_ParseTupleAndKeywords(arguments, kwargs, "OO|OOO:TcpTransport", &names, &endpoint, &sock, &wrap, &engine, &secured) == 0) return error.Python;
     const state: *State = @ptrCast(@alignCast(c.PyType_GetModuleState(class).?));
-    if (!o.isInstance(endpoint, state.types.Endpoint)) return c.PyErr_Format(c.exception("TypeError"), "endpoint is an Endpoint");
-    const self = TcpTransport.connected(class, @ptrCast(endpoint), sock) catch return null;
+    if (!o.isInstance(endpoint, state.types.Endpoint)) return errors.raise("TypeError", "endpoint is an Endpoint");
+    const tls: ?TcpTransport.Tls = if (o.isNone(wrap)) null else .{ .wrap = wrap, .kind = try kindOf(engine) };
+    const self = try TcpTransport.connected(class, @ptrCast(endpoint), sock, tls, if (o.isNone(secured)) null else secured);
     return &self.ob;
+}
+
+/// None stands for the engine that works everywhere.
+pub fn kindOf(engine: *Object) Error!engines.Kind {
+    if (o.isNone(engine) or o.isText(engine, "objects")) return .objects;
+    if (o.isText(engine, "direct")) return .direct;
+    return errors.raiseFormat("ValueError", "engine must be 'direct' or 'objects', not %R", .{engine});
 }
 
 /// A method without a result.
@@ -69,8 +87,22 @@ fn isReading(self: *TcpTransport) bool {
     return self.is_reading;
 }
 
-fn canWriteEof(_: *TcpTransport) bool {
-    return true;
+fn canWriteEof(self: *TcpTransport) bool {
+    return self.secure == null;
+}
+
+fn writeEof(self: *TcpTransport) Error!void {
+    if (self.secure != null) return errors.raise("NotImplementedError", "TLS cannot end our side alone; use close()");
+    self.endSending();
+}
+
+fn resumeInput(self: *TcpTransport) Error!void {
+    if (self.is_reading) try self.handleReady(.{ .in = true });
+}
+
+/// As WSTransport has it: a connection in its TLS handshake has nothing to say.
+fn disconnect(self: *TcpTransport, _: *Object) Error!void {
+    try abort(self);
 }
 
 fn readable(self: *TcpTransport) Error!void {
@@ -94,7 +126,7 @@ fn writelines(self: *TcpTransport, lines: *Object) Error!void {
 }
 
 fn getWriteBufferSize(self: *TcpTransport, _: ?*Object) callconv(.c) ?*Object {
-    return c.PyLong_FromSize_t(self.output.size);
+    return c.PyLong_FromSize_t(secures.waiting(self));
 }
 
 fn getWriteBufferLimits(self: *TcpTransport, _: ?*Object) callconv(.c) ?*Object {
@@ -153,7 +185,12 @@ fn extraInfo(self: *TcpTransport, values: [*]const *Object, count: c.Py_ssize_t,
         const raw = try pythonSocket(self) orelse return o.incref(given[1] orelse c.none());
         return o.call(self.state.imports.TransportSocket, .{raw});
     }
+    if (self.secure) |secure| if (try secure.engine.info(name)) |value| return value;
     return o.incref(given[1] orelse c.none());
+}
+
+pub fn peerName(self: *TcpTransport) Error!*Object {
+    return addressOf(self, &self.peer, 0);
 }
 
 /// The handle of an open socket, Python's object.
@@ -236,11 +273,11 @@ fn tuple(items: []const ?*Object) Error!*Object {
 }
 
 pub const methods = [_]c.PyMethodDef{
-    o.method("get_extra_info", getExtraInfo, c.METH_FASTCALL | c.METH_KEYWORDS, "get_extra_info($self, /, name, default=None)\n--\n\n'peername', 'sockname' or 'socket'."),
+    o.method("get_extra_info", getExtraInfo, c.METH_FASTCALL | c.METH_KEYWORDS, "get_extra_info($self, /, name, default=None)\n--\n\n'peername', 'sockname' or 'socket'; of TLS 'ssl_object', 'sslcontext', 'peercert', 'cipher', 'compression', and 'picows.tls': 'direct' or 'objects'."),
     o.method("write", procedure(writing.write), c.METH_O, "write($self, data, /)\n--\n\nSend bytes, or keep those that cannot be sent now."),
     o.method("writelines", procedure(writelines), c.METH_O, "writelines($self, lines, /)\n--\n\nSend bytes-like objects one after another."),
-    o.method("write_eof", procedure(TcpTransport.endSending), c.METH_NOARGS, "write_eof($self, /)\n--\n\nEnd our side once what waits is sent."),
-    o.method("can_write_eof", predicate(canWriteEof), c.METH_NOARGS, "can_write_eof($self, /)\n--\n\nTrue."),
+    o.method("write_eof", procedure(writeEof), c.METH_NOARGS, "write_eof($self, /)\n--\n\nEnd our side once what waits is sent. Not with TLS."),
+    o.method("can_write_eof", predicate(canWriteEof), c.METH_NOARGS, "can_write_eof($self, /)\n--\n\nWhether write_eof() works: not with TLS."),
     o.method("close", procedure(TcpTransport.close), c.METH_NOARGS, "close($self, /)\n--\n\nEnd the connection once what waits is sent."),
     o.method("abort", procedure(abort), c.METH_NOARGS, "abort($self, /)\n--\n\nEnd the connection; what waits is dropped."),
     o.method("is_closing", predicate(isClosing), c.METH_NOARGS, "is_closing($self, /)\n--\n\nWhether the connection ends or has ended."),
@@ -256,6 +293,10 @@ pub const methods = [_]c.PyMethodDef{
     o.method("_writable", procedure(writable), c.METH_NOARGS, "_writable($self, /)\n--\n\nThe event loop's writer."),
     o.method("_serve", procedure(serve), c.METH_NOARGS, "_serve($self, /)\n--\n\nThe hub's callback, in the context of the connection."),
     o.method("_drain", procedure(writing.drain), c.METH_NOARGS, "_drain($self, /)\n--\n\nReads to the end after a write failed."),
+    o.method("disconnect", procedure(disconnect), c.METH_O, "disconnect($self, graceful, /)\n--\n\nEnd a connection that is in its TLS handshake."),
+    o.method("give_up", procedure(abort), c.METH_NOARGS, "give_up($self, /)\n--\n\nEnd a TLS handshake that takes too long, or is one too many."),
+    o.method("_resume", procedure(resumeInput), c.METH_NOARGS, "_resume($self, /)\n--\n\nReads what was put aside while reading was paused."),
+    o.method("_time_out", procedure(handshake.timeOut), c.METH_NOARGS, "_time_out($self, /)\n--\n\nThe timer of a TLS handshake with a limit of its own."),
     o.method("_lost", procedure(TcpTransport.lost), c.METH_O, "_lost($self, cause, /)\n--\n\nTells the protocol that the connection is lost."),
     .{},
 };

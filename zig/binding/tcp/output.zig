@@ -81,8 +81,13 @@ pub const Output = extern struct {
         return size;
     }
 
+    /// The first of what waits.
+    pub fn front(self: *const Output) ?[]const u8 {
+        return if (self.first) |waiting| waiting.rest() else null;
+    }
+
     /// Lets go of bytes that were sent.
-    fn drop(self: *Output, count: usize) void {
+    pub fn drop(self: *Output, count: usize) void {
         self.size -= count;
         var left = count;
         while (self.first) |waiting| {

@@ -1,14 +1,17 @@
-//! TcpTransport: an asyncio.Transport of our own for plain TCP on Linux. What an event loop's transport does in Python
+//! TcpTransport: an asyncio.Transport of our own for TCP on Linux, plain or with TLS. What an event loop's transport does in Python
 //! calls for every read happens here in one: receive into the memory of the protocol, hand it on.
 
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
 const asyncio = @import("../eventloop/asyncio.zig");
 const errors = @import("cpython").errors;
+const engines = @import("../tls/engine.zig");
+const handshake = @import("handshake.zig");
 const hubs = @import("hub.zig");
 const interface = @import("interface.zig");
 const linux = @import("net").linux;
 const protocols = @import("../opening/protocol.zig");
+const secures = @import("secure.zig");
 const socket = @import("net").socket;
 const watching = @import("watch.zig");
 const writing = @import("writing.zig");
@@ -45,6 +48,8 @@ pub const TcpTransport = extern struct {
     hub_next: ?*TcpTransport,
     hub_events: u32,
     output: Output,
+    /// Null without TLS.
+    secure: ?*secures.Secure,
     high: usize,
     low: usize,
     peer: linux.Address,
@@ -89,15 +94,19 @@ pub const TcpTransport = extern struct {
         return self;
     }
 
-    /// Over a socket that we connected. If this fails, the socket is the caller's to close.
-    pub fn connected(class: *c.PyTypeObject, endpoint: *Endpoint, python_socket: *Object) Error!*TcpTransport {
+    /// How TLS is spoken: what makes the SSLObject of a connection, and who runs OpenSSL.
+    pub const Tls = struct { wrap: *Object, kind: engines.Kind, seconds: ?f64 = null };
+
+    /// Over a socket that we connected. If this fails, the socket is the caller's to close. With TLS `secured` is a future
+    /// that is done when its handshake is.
+    pub fn connected(class: *c.PyTypeObject, endpoint: *Endpoint, python_socket: *Object, tls: ?Tls, secured: ?*Object) Error!*TcpTransport {
         const self = try create(class, endpoint);
         errdefer o.decref(self);
         self.handle = try interface.handleOf(endpoint.state, python_socket);
         self.python_socket = o.incref(python_socket);
         self.peer = linux.peerAddress(self.handle);
         socket.setNoDelay(self.handle);
-        try self.begin();
+        try self.begin(tls, secured);
         return self;
     }
 
@@ -112,15 +121,22 @@ pub const TcpTransport = extern struct {
         self.handle = handle;
         self.peer = peer.*;
         acceptor.attach(self);
-        try self.begin();
+        try self.begin(acceptor.tls(), null);
     }
 
-    fn begin(self: *TcpTransport) Error!void {
+    fn begin(self: *TcpTransport, tls: ?Tls, secured: ?*Object) Error!void {
         self.is_reading = true;
         errdefer self.abandon();
         self.own = linux.ownAddress(self.handle);
         try interface.keepNames(self);
-        try protocols.connectionMade(self.protocol.?, &self.ob, &writing.stream);
+        if (tls) |how| {
+            self.secure = try .create(self, how.wrap, how.kind, secured);
+            try handshake.begin(self, how.seconds);
+        } else {
+            try protocols.connectionMade(self.protocol.?, &self.ob, &writing.stream);
+        }
+        // A client's context may have refused, or the bound on handshakes.
+        if (self.is_lost) return;
         try watching.start(self);
     }
 
@@ -168,6 +184,7 @@ pub const TcpTransport = extern struct {
     /// A read that does not fill the memory took all there was, unless the socket is known to be broken: then there is an end
     /// to be read to. Others get their turn when that takes long.
     fn readInto(self: *TcpTransport, protocol: *Protocol, to_the_end: bool) Error!void {
+        if (self.secure != null) return secures.readInto(self, protocol, to_the_end);
         var reads: usize = 0;
         while (self.is_reading) {
             const memory = (try protocols.room(protocol)).bytes();
@@ -199,7 +216,7 @@ pub const TcpTransport = extern struct {
     }
 
     /// The end of a broken connection is read to in another turn.
-    fn readLater(self: *TcpTransport) Error!void {
+    pub fn readLater(self: *TcpTransport) Error!void {
         if (!self.is_reading) return;
         try if (self.is_broken) self.schedule("_drain", .{}) else watching.rearm(self);
     }
@@ -209,7 +226,8 @@ pub const TcpTransport = extern struct {
         self.is_reading = is_reading;
         if (is_reading) try watching.rearm(self);
         try watching.update(self);
-        if (is_reading and self.is_broken) try self.schedule("_drain", .{});
+        if (is_reading and self.is_broken) return self.schedule("_drain", .{});
+        if (is_reading and self.secure != null) try secures.resumed(self);
     }
 
     /// Our side sends no more, once what waits is sent.
@@ -222,6 +240,11 @@ pub const TcpTransport = extern struct {
     /// Ends the connection once what waits is sent.
     pub fn close(self: *TcpTransport) Error!void {
         if (self.is_closing) return;
+        if (self.secure) |secure| {
+            if (secure.engine.phase == .handshake) return self.end(c.none());
+            try secures.shutdown(self);
+            if (self.is_closing) return;
+        }
         self.is_closing = true;
         self.is_reading = false;
         if (self.output.size == 0) return self.end(c.none());
@@ -254,6 +277,7 @@ pub const TcpTransport = extern struct {
     fn leave(self: *TcpTransport) void {
         self.is_closing = true;
         self.is_lost = true;
+        if (self.secure) |secure| secure.engine.phase = .lost;
         watching.stop(self);
     }
 
@@ -264,6 +288,7 @@ pub const TcpTransport = extern struct {
         self.protocol = null;
         defer o.decref(protocol);
         defer self.release();
+        if (self.secure != null) handshake.lost(self, protocol, cause) catch asyncio.surface(self.state, self.endpoint.loop, &self.ob);
         try protocols.lost(protocol, cause);
     }
 
@@ -300,7 +325,7 @@ fn traverse(self: *TcpTransport, proc: c.visitproc, arg: ?*anyopaque) callconv(.
         const status = o.visit(object, proc, arg);
         if (status != 0) return status;
     }
-    return 0;
+    return if (self.secure) |secure| secure.visit(proc, arg) else 0;
 }
 
 fn clear(self: *TcpTransport) callconv(.c) c_int {
@@ -313,6 +338,8 @@ fn dealloc(self: *TcpTransport) callconv(.c) void {
     finalize(self);
     self.output.clear();
     _ = clear(self);
+    if (self.secure) |secure| secure.destroy();
+    self.secure = null;
     // Who accepted it is told nothing: it goes as well, or this would not happen before the connection was lost.
     o.clear(&self.acceptor);
     o.clear(&self.python_socket);
@@ -335,7 +362,7 @@ fn finalize(self: *TcpTransport) callconv(.c) void {
 }
 
 const slots = [_]c.PyType_Slot{
-    o.slot(c.Py_tp_doc, "An asyncio.Transport for a plain TCP connection.\n\nTcpTransport(endpoint, sock) takes over a connected, non-blocking socket."),
+    o.slot(c.Py_tp_doc, "An asyncio.Transport for a TCP connection.\n\nTcpTransport(endpoint, sock) takes over a connected, non-blocking socket. With TLS wrap(incoming, outgoing) makes its SSLObject, engine says who runs OpenSSL, and the future secured is done when its handshake is."),
     o.slot(c.Py_tp_new, &interface.new),
     o.slot(c.Py_tp_traverse, &traverse),
     o.slot(c.Py_tp_clear, &clear),

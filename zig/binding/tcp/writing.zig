@@ -8,6 +8,7 @@ const o = @import("cpython").object;
 const errors = @import("cpython").errors;
 const linux = @import("net").linux;
 const protocols = @import("../opening/protocol.zig");
+const secures = @import("secure.zig");
 const socket = @import("net").socket;
 const watching = @import("watch.zig");
 const Own = @import("../connection/stream.zig").Own;
@@ -49,7 +50,7 @@ fn isReading(transport: *Object) bool {
 }
 
 fn waitingIn(transport: *Object) usize {
-    return of(transport).output.size;
+    return secures.waiting(of(transport));
 }
 
 fn sendFailed(transport: *Object, code: std.c.E) bool {
@@ -63,7 +64,7 @@ fn sendFailed(transport: *Object, code: std.c.E) bool {
 pub fn flush(self: *TcpTransport) Error!void {
     if (self.is_lost or self.isInherited()) return;
     if (self.output.flush(self.handle)) |code| return failWriting(self, code);
-    if (self.is_protocol_paused and self.output.size <= self.low) {
+    if (self.is_protocol_paused and secures.waiting(self) <= self.low) {
         self.is_protocol_paused = false;
         try tell(self, protocols.resumed, resuming_failed);
     }
@@ -75,6 +76,7 @@ pub fn flush(self: *TcpTransport) Error!void {
 
 /// Sends `data`, or keeps what the socket does not take now.
 pub fn write(self: *TcpTransport, data: *Object) Error!void {
+    if (self.secure != null) return encrypt(self, data);
     if (self.output.size > 0) return keep(self, data);
     try checkWritable(self);
     if (self.is_closing or self.is_broken or self.isInherited()) return;
@@ -91,6 +93,13 @@ pub fn write(self: *TcpTransport, data: *Object) Error!void {
         .failed => |code| return failWriting(self, code),
     };
     if (sent < size) try keepRest(self, data, sent);
+}
+
+fn encrypt(self: *TcpTransport, data: *Object) Error!void {
+    var buffer: c.Py_buffer = undefined;
+    try o.checkStatus(c.PyObject_GetBuffer(data, &buffer, c.PyBUF_SIMPLE));
+    defer c.PyBuffer_Release(&buffer);
+    try secures.encrypt(self, args.slice(&buffer));
 }
 
 /// Keeps `data` until the socket is ready: it was just found not to be, or other bytes wait for it.
@@ -111,7 +120,7 @@ fn keepRest(self: *TcpTransport, data: *Object, sent: usize) Error!void {
 }
 
 pub fn pauseIfFull(self: *TcpTransport) Error!void {
-    if (self.is_protocol_paused or self.output.size <= self.high) return;
+    if (self.is_protocol_paused or secures.waiting(self) <= self.high) return;
     self.is_protocol_paused = true;
     try tell(self, protocols.paused, "protocol.pause_writing() failed");
 }
