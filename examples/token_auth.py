@@ -50,9 +50,14 @@ class Session(WSListener):
             transport.disconnect()
 
 
-def make_listener(request: WSUpgradeRequest) -> Session | WSUpgradeResponseWithListener:
+async def user_of(token: str) -> str | None:
+    await asyncio.sleep(0.01)  # asks a database, say
+    return USERS.get(digest(token))
+
+
+async def make_listener(request: WSUpgradeRequest) -> Session | WSUpgradeResponseWithListener:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    user = USERS.get(digest(token.strip())) if scheme.lower() == "bearer" else None
+    user = await user_of(token.strip()) if scheme.lower() == "bearer" else None
     if user is None:
         response = WSUpgradeResponse.create_error_response(
             HTTPStatus.UNAUTHORIZED, extra_headers={"WWW-Authenticate": 'Bearer realm="feed"'}

@@ -7,7 +7,7 @@ import functools
 import logging
 import math
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from .._native import Endpoint, WSAutoPingStrategy, WSListener
@@ -23,10 +23,8 @@ from .tls_server import TlsAcceptor, check_tls_arguments
 if TYPE_CHECKING:
     from .._native import Acceptor
 
-WSServerListenerFactory: TypeAlias = Callable[
-    [WSUpgradeRequest], WSListener | WSUpgradeResponseWithListener | None
-]
-
+_Choice: TypeAlias = WSListener | WSUpgradeResponseWithListener | None
+WSServerListenerFactory: TypeAlias = Callable[[WSUpgradeRequest], _Choice | Awaitable[_Choice]]
 
 #: Arguments of loop.create_server that our own server knows.
 _OWN_SERVER_ARGUMENTS = frozenset(
@@ -74,11 +72,15 @@ async def ws_create_server(
             WSUpgradeResponseWithListener (its response is sent; one that is not 101 is sent with
             `Connection: close` without looking at the upgrade headers, so it can serve a health
             check), or None (404). If it raises, the answer is 500 and the exception is logged.
+            It may be a coroutine function, or return an awaitable of one of these: the request is
+            answered when that is done, and it is cancelled when the connection ends before.
+            GET and HEAD come to it, of HTTP/1.1 and 1.0; only a GET of HTTP/1.1 can be accepted.
         host: where to listen, as for `loop.create_server`.
         port: the port there; 0 for a free one. The name of a service is looked up.
         disconnect_on_exception: whether an exception of `on_ws_frame` ends the connection.
-        websocket_handshake_timeout: seconds for the opening handshake, None for no limit. A TLS
-            handshake in front of it has as long once more, or a shorter `ssl_handshake_timeout`.
+        websocket_handshake_timeout: seconds for the opening handshake, which includes what
+            `ws_listener_factory` awaits; None for no limit. A TLS handshake in front of it has as
+            long once more, or a shorter `ssl_handshake_timeout`.
         logger_name: None for the logger `picows.server`, a str for `picows.<name>`, or a logger.
         enable_auto_ping: notice a peer that is gone by pinging it; whoever does not answer gets
             CLOSE(GOING_AWAY) and is disconnected. Says nothing about PINGs of the peer.

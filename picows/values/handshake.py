@@ -36,9 +36,9 @@ class WSUpgradeRequest:
     """An opening handshake request (RFC 6455, 4.1).
 
     Args:
-        method: `b"GET"`: no other method can ask for an upgrade to WebSocket.
+        method: `b"GET"`. A server may see `b"HEAD"`, which cannot ask for an upgrade.
         path: target of the request: path and query, as in the request line. Like `b"/ws?room=1"`.
-        version: `b"HTTP/1.1"`.
+        version: `b"HTTP/1.1"`. A server may see `b"HTTP/1.0"`, which cannot ask for an upgrade.
         headers: names in any case; a name may be there several times. None makes an empty one.
     """
 
@@ -263,12 +263,14 @@ class WSUpgradeResponseWithListener:
 # do, and a server with many connections has better uses for the time and the memory.
 
 
-def make_request(path: bytes, source: _HeaderSource) -> WSUpgradeRequest:
+def make_request(
+    path: bytes, source: _HeaderSource, method: bytes = b"GET", version: bytes = b"HTTP/1.1"
+) -> WSUpgradeRequest:
     """Make a request that is sent, or that the compiled module has read and checked."""
     request = WSUpgradeRequest.__new__(WSUpgradeRequest)
-    request.method = b"GET"
+    request.method = method
     request.path = path
-    request.version = b"HTTP/1.1"
+    request.version = version
     request._source = source
     request._headers = None
     return request

@@ -144,9 +144,14 @@ pub fn requestCheck(head: ?*const types.Head, request: ?*types.Request) callconv
         out.failure = failures.Failure.of(failure);
         return .failure;
     }
-    out.target = line.target.ptr;
-    out.target_size = line.target.len;
-    switch (opening.request.checkUpgrade(in)) {
+    const upgrade = opening.request.checkUpgrade(line, in);
+    // Who answers a GET of HTTP/1.1 by its target may know nothing of HEAD.
+    const is_usual = upgrade == .accept or (upgrade.failure != .http_version and upgrade.failure != .method);
+    if (is_usual) {
+        out.target = line.target.ptr;
+        out.target_size = line.target.len;
+    }
+    switch (upgrade) {
         .failure => |failure| {
             out.failure = failures.Failure.of(failure);
             return .failure;

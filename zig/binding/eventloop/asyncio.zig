@@ -44,7 +44,7 @@ pub fn setException(state: *State, future: *Object, exception: *Object) Error!vo
     try o.callMethodVoid(future, state.names.exception, .{});
 }
 
-fn isDone(state: *State, future: *Object) Error!bool {
+pub fn isDone(state: *State, future: *Object) Error!bool {
     const done = try o.callMethod(future, state.names.done, .{});
     defer o.decref(done);
     return o.isTrue(done);

@@ -2,12 +2,14 @@
 //! objects, ask the user's factory and answer.
 
 const core = @import("core");
+const asyncio = @import("../eventloop/asyncio.zig");
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
 const client = @import("client.zig");
 const ending = @import("../connection/ending.zig");
 const errors = @import("cpython").errors;
 const log = @import("../eventloop/log.zig");
+const chunk_size = @import("../memory/loop_state.zig").chunk_size;
 const pending = @import("pending.zig");
 const ping = @import("../connection/ping.zig");
 const server = @import("server.zig");
@@ -61,6 +63,7 @@ pub fn checkListener(state: *State, listener: *Object) Error!void {
 pub fn open(protocol: *Protocol, transport: *WSTransport, listener: *WSListener) Error!void {
     pending.end(protocol);
     transport.connection().listener = o.incref(listener);
+    transport.connection().input.read_size = chunk_size;
     const result = listener.vtable.on_ws_connected(listener, transport, 0);
     if (result) |object| o.decref(object) else return ending.listenerError(transport, .on_ws_connected);
     try ping.start(transport);
@@ -94,4 +97,15 @@ pub fn crowdedOut(protocol: *Protocol) Error!void {
 fn giveUp(protocol: *Protocol) Error!void {
     const watcher = protocol.watcher orelse return;
     try o.callMethodVoid(watcher, protocol.endpoint.state.names.give_up, .{});
+}
+
+/// A connection is gone that may have had no transport yet.
+pub fn tellWatcher(protocol: *Protocol) void {
+    const watcher = protocol.watcher orelse return;
+    protocol.watcher = null;
+    defer o.decref(watcher);
+    const aside: errors.Aside = .begin();
+    defer aside.end();
+    const endpoint = protocol.endpoint;
+    o.callMethodVoid(watcher, endpoint.state.names.connection_lost, .{}) catch asyncio.surface(endpoint.state, endpoint.loop, watcher);
 }

@@ -3,6 +3,7 @@
 const core = @import("core");
 const asyncio = @import("../eventloop/asyncio.zig");
 const c = @import("cpython").capi;
+const choices = @import("choice.zig");
 const o = @import("cpython").object;
 const clock = @import("../eventloop/clock.zig");
 const delivery = @import("../connection/delivery.zig");
@@ -49,6 +50,13 @@ pub const Protocol = extern struct {
     place: Place,
     /// How far the head of the handshake was read; a server's is not behind interim ones.
     reader: core.answer.AnswerReader,
+    /// What a server's listener factory returned if it is awaited: a future, until its result is taken.
+    chosen: ?*Object,
+    choice: choices.Progress,
+    /// A client sent much before it was answered.
+    is_reading_paused: bool,
+    /// The request is a HEAD.
+    is_head: bool,
 
     /// Ends a client's wait for the handshake with an exception (borrowed) or, with null, well.
     pub fn settle(self: *Protocol, exception: ?*Object) Error!void {
@@ -76,6 +84,7 @@ pub fn connectionMade(self: *Protocol, underlying: *Object, own: ?*const streams
         return errors.raise("RuntimeError", "connection_made() was called before: a protocol has one connection");
     }
     self.transport = transport;
+    if (!endpoint.is_client) transport.connection().input.read_size = choices.read_size;
     try logMade(transport);
     // A TLS handshake that was given up may have been done all the same.
     if (self.watcher != null and !self.place.is_taken) return transport.disconnect(false);
@@ -147,9 +156,24 @@ pub fn received(self: *Protocol, count: usize) Error!void {
     defer o.decref(transport);
     const connection = transport.connection();
     connection.received_at = clock.now(transport.state);
+    return processGathered(self, transport, count);
+}
+
+fn processGathered(self: *Protocol, transport: *WSTransport, count: usize) Error!void {
     var gathered: Gathered = .{};
     gathered.begin(transport);
     return gathered.end(transport, process(self, transport, count));
+}
+
+/// Goes on with what was received and kept.
+pub fn goOn(self: *Protocol, transport: *WSTransport) Error!void {
+    _ = try transport.connection().input.room(self.endpoint.loop_state);
+    try processGathered(self, transport, 0);
+}
+
+fn decided(self: *Protocol, future: *Object) callconv(.c) ?*Object {
+    choices.decide(self, future) catch return null;
+    return o.none();
 }
 
 fn process(self: *Protocol, transport: *WSTransport, count: usize) Error!void {
@@ -196,16 +220,6 @@ fn watch(self: *Protocol, watcher: *Object) callconv(.c) ?*Object {
     return o.none();
 }
 
-fn tellWatcher(self: *Protocol) void {
-    const watcher = self.watcher orelse return;
-    self.watcher = null;
-    defer o.decref(watcher);
-    const aside: errors.Aside = .begin();
-    defer aside.end();
-    o.callMethodVoid(watcher, self.endpoint.state.names.connection_lost, .{}) catch
-        asyncio.surface(self.endpoint.state, self.endpoint.loop, watcher);
-}
-
 /// Bytes wait in our own transport.
 pub fn queued(self: *Protocol) void {
     if (self.transport) |transport| streams.noteQueued(transport);
@@ -218,7 +232,7 @@ pub fn broken(self: *Protocol, exception: *Object) void {
 
 /// The connection is gone, by an exception or None.
 pub fn lost(self: *Protocol, cause: *Object) Error!void {
-    defer tellWatcher(self);
+    defer upgrade.tellWatcher(self);
     pending.end(self);
     const transport = o.incref(self.transport orelse return);
     defer o.decref(transport);
@@ -231,6 +245,7 @@ pub fn lost(self: *Protocol, cause: *Object) Error!void {
     const reason = connection.lost_by orelse cause;
     logLost(transport, reason);
     defer finish(transport);
+    choices.cancel(self, transport);
     ping.stop(transport);
     pong.end(transport);
     upgrade_client.lost(self, reason) catch transport.surface();
@@ -314,7 +329,7 @@ fn getObject(comptime name: []const u8) fn (*Protocol, ?*anyopaque) callconv(.c)
     }.get;
 }
 
-const references = .{ "transport", "listener", "upgraded", "watcher" };
+const references = .{ "transport", "listener", "upgraded", "watcher", "chosen" };
 
 fn traverse(self: *Protocol, proc: c.visitproc, arg: ?*anyopaque) callconv(.c) c_int {
     const always = [_]*Object{ @ptrCast(self.ob.ob_type), &self.endpoint.ob };
@@ -344,6 +359,7 @@ fn dealloc(self: *Protocol) callconv(.c) void {
 
 const methods = [_]c.PyMethodDef{
     o.method("connection_made", connectionMadeMethod, c.METH_O, "connection_made($self, transport, /)\n--\n\nasyncio: the transport is there."),
+    o.method("decided", decided, c.METH_O, "decided($self, future, /)\n--\n\nThe awaitable of the listener factory is done."),
     o.method("watch", watch, c.METH_O, "watch($self, watcher, /)\n--\n\nThe opening handshake begins now, before there is a transport."),
     o.method("connection_lost", connectionLost, c.METH_O, "connection_lost($self, exc, /)\n--\n\nasyncio: the transport is gone."),
     o.method("get_buffer", getBuffer, c.METH_O, "get_buffer($self, sizehint, /)\n--\n\nasyncio: memory to receive into."),

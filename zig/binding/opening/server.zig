@@ -2,7 +2,9 @@
 
 const std = @import("std");
 const core = @import("core");
+const args = @import("cpython").args;
 const c = @import("cpython").capi;
+const choices = @import("choice.zig");
 const o = @import("cpython").object;
 const ending = @import("../connection/ending.zig");
 const errors = @import("cpython").errors;
@@ -18,6 +20,10 @@ const Object = o.Object;
 const Error = o.Error;
 
 pub fn received(protocol: *Protocol, transport: *WSTransport, bytes: []const u8) Error!?usize {
+    if (protocol.choice == .awaited) {
+        try choices.hold(protocol, transport, bytes);
+        return null;
+    }
     var fields: [core.http.field_count_max]core.http.Field = undefined;
     const head = switch (protocol.reader.reader.next(bytes, &fields)) {
         .head => |head| head,
@@ -28,26 +34,39 @@ pub fn received(protocol: *Protocol, transport: *WSTransport, bytes: []const u8)
         .failure => |failure| return refuse(protocol, transport, 400, failure.message()),
     };
     const line = core.http.parseRequestLine(head.start_line) orelse return refuse(protocol, transport, 400, "malformed request line");
+    protocol.is_head = core.opening.request.isHead(line);
     if (core.opening.request.checkHttp(line, head)) |failure| return refuse(protocol, transport, failure.status(), failure.message());
-    try makeRequest(transport, line, bytes[0..head.size]);
-    return if (try answer(protocol, transport, head)) head.size else null;
+    if (protocol.choice == .none) try makeRequest(transport, line, bytes[0..head.size]);
+    const frames_follow = try answer(protocol, transport, line, head);
+    if (protocol.choice == .awaited) try choices.hold(protocol, transport, bytes);
+    return if (frames_follow) head.size else null;
 }
 
-/// Of a request that was found to be a GET of HTTP/1.1.
 fn makeRequest(transport: *WSTransport, line: core.http.RequestLine, head: []const u8) Error!void {
     const path = try o.bytes(line.target);
     defer o.decref(path);
     const data = try o.bytes(head);
     defer o.decref(data);
-    const request = try o.call(transport.state.imports.make_request, .{ path, data });
+    const is_usual = std.mem.eql(u8, line.method, "GET") and std.mem.eql(u8, line.version, "HTTP/1.1");
+    const make = transport.state.imports.make_request;
+    const request = if (is_usual) try o.call(make, .{ path, data }) else try makeOther(make, path, data, line);
     defer o.decref(request);
     o.replace(&transport.request, request);
 }
 
-/// Asks the user's factory and answers the request. True if frames follow.
-fn answer(protocol: *Protocol, transport: *WSTransport, head: core.http.Head) Error!bool {
-    const listener = accept(protocol, transport, head) catch {
-        try answerInternalError(protocol, transport);
+fn makeOther(make: *Object, path: *Object, data: *Object, line: core.http.RequestLine) Error!*Object {
+    const method = try o.bytes(line.method);
+    defer o.decref(method);
+    const version = try o.bytes(line.version);
+    defer o.decref(version);
+    return o.call(make, .{ path, data, method, version });
+}
+
+/// Asks the user's factory and answers the request. True if frames follow; nothing is answered yet if the choice is awaited.
+fn answer(protocol: *Protocol, transport: *WSTransport, line: core.http.RequestLine, head: core.http.Head) Error!bool {
+    const was_awaited = protocol.choice == .made;
+    const listener = accept(protocol, transport, line, head) catch {
+        try answerInternalError(protocol, transport, was_awaited);
         return false;
     } orelse return false;
     defer o.decref(listener);
@@ -57,15 +76,17 @@ fn answer(protocol: *Protocol, transport: *WSTransport, head: core.http.Head) Er
 
 /// Sends the answer that the factory chose. Returns the listener (the caller's reference) if frames follow. What the
 /// factory or its response raises is raised before anything was sent.
-fn accept(protocol: *Protocol, transport: *WSTransport, head: core.http.Head) Error!?*WSListener {
-    const chosen = try choose(transport);
+fn accept(protocol: *Protocol, transport: *WSTransport, line: core.http.RequestLine, head: core.http.Head) Error!?*WSListener {
+    const result = try choices.ask(protocol, transport) orelse return null;
+    defer o.decref(result);
+    const chosen = try choose(transport, result);
     defer if (chosen.response) |response| o.decref(response);
     const listener = chosen.listener orelse {
         try respondLast(protocol, transport, chosen.response.?, chosen.status);
         return null;
     };
     errdefer o.decref(listener);
-    const accept_value = switch (core.opening.request.checkUpgrade(head)) {
+    const accept_value = switch (core.opening.request.checkUpgrade(line, head)) {
         .failure => |failure| {
             _ = try refuse(protocol, transport, failure.status(), failure.message());
             o.decref(listener);
@@ -75,7 +96,7 @@ fn accept(protocol: *Protocol, transport: *WSTransport, head: core.http.Head) Er
     };
     if (chosen.response) |response| {
         try setHeader(transport, response, "Sec-WebSocket-Accept", &accept_value);
-        try respond(transport, response);
+        try sendAnswer(transport, response, try o.callMethod(response, transport.state.names.to_bytes, .{}));
     } else try respondPlainly(transport, &accept_value);
     return listener;
 }
@@ -95,27 +116,30 @@ fn respondPlainly(transport: *WSTransport, accept_value: *const [core.opening.ke
 }
 
 /// The user's code raised: log it and answer 500. The peer learns nothing of the exception: its text may hold secrets.
-fn answerInternalError(protocol: *Protocol, transport: *WSTransport) Error!void {
+fn answerInternalError(protocol: *Protocol, transport: *WSTransport, was_awaited: bool) Error!void {
     const exception = errors.fetch();
     defer o.decref(exception);
-    log.writeException(transport.connection().endpoint, transport.state.names.@"error", "the listener factory failed, answered 500", exception);
+    const endpoint = transport.connection().endpoint;
+    const names = &transport.state.names;
+    if (was_awaited and choices.isCancellation(transport.state, exception)) {
+        log.write(endpoint, names.info, "the listener factory was cancelled, answered 500", .{});
+    } else log.writeException(endpoint, names.@"error", "the listener factory failed, answered 500", exception);
     try respondError(protocol, transport, 500, "500 Internal Server Error");
-    if (errors.isFatal(exception)) return errors.restore(o.incref(exception));
+    // One of a task has come out of the event loop already.
+    if (errors.isFatal(exception) and !was_awaited) return errors.restore(o.incref(exception));
 }
 
 /// A response, null for the plain 101, and the listener exactly if it is a 101.
 const Chosen = struct { response: ?*Object, status: u16, listener: ?*WSListener };
 
-/// What the listener factory wants: references in the result are the caller's.
-fn choose(transport: *WSTransport) Error!Chosen {
+/// What the listener factory wants: references in the answer are the caller's.
+fn choose(transport: *WSTransport, result: *Object) Error!Chosen {
     const state = transport.state;
     const names = &state.names;
-    const result = try o.call(transport.connection().endpoint.listener_factory, .{transport.request});
-    defer o.decref(result);
     if (o.isNone(result)) return .{ .response = try errorResponse(state, 404, "404 Not Found"), .status = 404, .listener = null };
     if (o.isInstance(result, state.types.WSListener)) return .{ .response = null, .status = 101, .listener = @ptrCast(o.incref(result)) };
     if (!o.isInstance(result, state.imports.WSUpgradeResponseWithListener)) {
-        return errors.raiseFormat("TypeError", "a listener factory returns a WSListener, a WSUpgradeResponseWithListener or None, not %R", .{result});
+        return errors.raiseFormat("TypeError", "a listener factory returns a WSListener, a WSUpgradeResponseWithListener or None, or an awaitable of one, not %R", .{result});
     }
     const response = try o.check(c.PyObject_GetAttr(result, names.response));
     errdefer o.decref(response);
@@ -167,7 +191,8 @@ fn respondLast(protocol: *Protocol, transport: *WSTransport, response: *Object, 
     for (core.opening.response.refusalFields(status)) |field| {
         if (!try hasHeader(transport, response, field.name)) try setHeader(transport, response, field.name, field.value);
     }
-    try respond(transport, response);
+    const data = try o.callMethod(response, transport.state.names.to_bytes, .{});
+    try sendAnswer(transport, response, if (protocol.is_head) try headOf(data) else data);
     try ending.lingerAndDisconnect(transport);
 }
 
@@ -190,8 +215,15 @@ fn setHeader(transport: *WSTransport, response: *Object, name: []const u8, value
     try o.checkStatus(c.PyObject_SetItem(headers, key, text));
 }
 
-fn respond(transport: *WSTransport, response: *Object) Error!void {
-    try sendAnswer(transport, response, try o.callMethod(response, transport.state.names.to_bytes, .{}));
+/// An answer without its content. Takes the reference to `data` over.
+fn headOf(data: *Object) Error!*Object {
+    defer o.decref(data);
+    var view: c.Py_buffer = undefined;
+    try o.checkStatus(c.PyObject_GetBuffer(data, &view, c.PyBUF_SIMPLE));
+    defer c.PyBuffer_Release(&view);
+    const bytes = args.slice(&view);
+    const end = std.mem.find(u8, bytes, "\r\n\r\n") orelse bytes.len - 4;
+    return o.bytes(bytes[0 .. end + 4]);
 }
 
 /// Takes the reference to `data` over.

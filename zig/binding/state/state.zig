@@ -54,12 +54,15 @@ pub const Names = struct {
     on_ws_connected: *Object,
     on_ws_disconnected: *Object,
     on_ws_frame: *Object,
+    pause_reading: *Object,
     pause_writing: *Object,
     peername: *Object,
     read: *Object,
     remove_reader: *Object,
     remove_writer: *Object,
     response: *Object,
+    result: *Object,
+    resume_reading: *Object,
     resume_writing: *Object,
     run: *Object,
     send_user_specific_ping: *Object,
@@ -78,10 +81,12 @@ pub const Names = struct {
 
 /// Python classes and functions that the binding calls, with the module each comes from.
 pub const Imports = struct {
+    CancelledError: *Object,
     CloseCodeBase: *Object,
     TimeoutError: *Object,
     WSBroadcastResult: *Object,
     everything_sent: *Object,
+    await_choice: *Object,
     factory_error: *Object,
     reraise: *Object,
     WSHandshakeError: *Object,
@@ -117,6 +122,8 @@ pub const Imports = struct {
     const sources = .{
         .make_headers = "picows.values.header_text",
         .CloseCodeBase = "picows.values.closing",
+        .CancelledError = "asyncio",
+        .await_choice = "picows.values.awaited",
         .TimeoutError = "builtins",
         .WSBroadcastResult = "picows.values.broadcast",
         .everything_sent = "picows.values.broadcast",

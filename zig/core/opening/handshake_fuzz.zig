@@ -78,6 +78,8 @@ const pieces = [_][]const u8{
     ",",
     "\r\n",
     key,
+    "HEAD / HTTP/1.1\r\n",
+    "HEAD / HTTP/1.0\r\n",
 };
 
 fn check(input: []const u8) !void {
@@ -102,8 +104,8 @@ fn check(input: []const u8) !void {
     };
     if (http.parseRequestLine(head.start_line)) |line| {
         try expectEqual(referenceHttp(line, head.fields), request.checkHttp(line, head));
+        try expectEqual(referenceUpgrade(line, head.fields), request.checkUpgrade(line, head));
     }
-    try expectEqual(referenceUpgrade(head.fields), request.checkUpgrade(head));
     for ([_]bool{ false, true }) |strict| try expectEqual(referenceResponse(head, strict), response.check(head, accept, strict));
 }
 
@@ -157,16 +159,28 @@ fn announcesBody(fields: []const http.Field) bool {
     return length.count == 1 and !(length.last.len == 1 and length.last[0] == '0');
 }
 
-/// RFC 6455 4.2.1 item 1, RFC 9112 3.2 and 6.3.
+/// RFC 9112 3.2 and 6.3.
 fn referenceHttp(line: http.RequestLine, fields: []const http.Field) ?request.Failure {
-    if (!std.mem.eql(u8, line.version, "HTTP/1.1")) return .http_version;
-    if (!std.mem.eql(u8, line.method, "GET")) return .method;
-    if (valuesOf(fields, "host").count != 1) return .host;
+    const hosts = valuesOf(fields, "host").count;
+    if (std.mem.eql(u8, line.version, "HTTP/1.0")) {
+        if (!isGetOrHead(line.method)) return .method;
+        if (hosts > 1) return .host;
+    } else {
+        if (!std.mem.eql(u8, line.version, "HTTP/1.1")) return .http_version;
+        if (!isGetOrHead(line.method)) return .method;
+        if (hosts != 1) return .host;
+    }
     return if (announcesBody(fields)) .has_body else null;
 }
 
-/// RFC 6455 4.2.1 items 3 to 6; 11.3.1 for one key.
-fn referenceUpgrade(fields: []const http.Field) request.Upgrade {
+fn isGetOrHead(method: []const u8) bool {
+    return std.mem.eql(u8, method, "GET") or std.mem.eql(u8, method, "HEAD");
+}
+
+/// RFC 6455 4.2.1 items 1 and 3 to 6; 11.3.1 for one key.
+fn referenceUpgrade(line: http.RequestLine, fields: []const http.Field) request.Upgrade {
+    if (!std.mem.eql(u8, line.version, "HTTP/1.1")) return .{ .failure = .http_version };
+    if (!std.mem.eql(u8, line.method, "GET")) return .{ .failure = .method };
     if (!listHas(fields, "upgrade", "websocket")) return .{ .failure = .upgrade };
     if (!listHas(fields, "connection", "upgrade")) return .{ .failure = .connection };
     const version = valuesOf(fields, "sec-websocket-version");

@@ -35,21 +35,32 @@ pub const Failure = enum {
     }
 };
 
-/// What holds for every request that is answered here, upgrade or not.
+/// What holds for every request that is answered here, upgrade or not. Load balancers ask for the health of a server with
+/// HEAD, and in HTTP/1.0.
 pub fn checkHttp(line: head_reader.RequestLine, head: Head) ?Failure {
-    // RFC 6455 4.2.1 item 1: GET, HTTP/1.1 or higher. A higher version that looks like this one does not exist.
-    if (!std.mem.eql(u8, line.version, "HTTP/1.1")) return .http_version;
-    if (!std.mem.eql(u8, line.method, "GET")) return .method;
-    // RFC 9112 3.2: no Host, or more than one, must be answered with 400.
-    if (head.count("Host") != 1) return .host;
+    const is_1_0 = std.mem.eql(u8, line.version, "HTTP/1.0");
+    if (!is_1_0 and !std.mem.eql(u8, line.version, "HTTP/1.1")) return .http_version;
+    if (!std.mem.eql(u8, line.method, "GET") and !isHead(line)) return .method;
+    // RFC 9112 3.2: no Host, or more than one, must be answered with 400. HTTP/1.0 can do without one.
+    const host_count = head.count("Host");
+    if (host_count != 1 and !(is_1_0 and host_count == 0)) return .host;
     if (head.announcesBody()) return .has_body;
     return null;
 }
 
+/// Whether the answer has no content, whatever its fields say: RFC 9110 9.3.2.
+pub fn isHead(line: head_reader.RequestLine) bool {
+    return std.mem.eql(u8, line.method, "HEAD");
+}
+
 pub const Upgrade = union(enum) { accept: [keys.accept_size]u8, failure: Failure };
 
-/// RFC 6455 4.2.1 items 3 to 6. `accept` is what the answer carries in Sec-WebSocket-Accept.
-pub fn checkUpgrade(head: Head) Upgrade {
+/// RFC 6455 4.2.1 items 1 and 3 to 6, of a request that `checkHttp` has passed. `accept` is what the answer carries in
+/// Sec-WebSocket-Accept.
+pub fn checkUpgrade(line: head_reader.RequestLine, head: Head) Upgrade {
+    // GET, HTTP/1.1 or higher. A higher version that looks like this one does not exist.
+    if (!std.mem.eql(u8, line.version, "HTTP/1.1")) return .{ .failure = .http_version };
+    if (!std.mem.eql(u8, line.method, "GET")) return .{ .failure = .method };
     if (!head.hasToken("Upgrade", "websocket")) return .{ .failure = .upgrade };
     if (!head.hasToken("Connection", "Upgrade")) return .{ .failure = .connection };
     // Before the key, because another version might define another key.

@@ -24,8 +24,9 @@ const Parsed = struct {
 fn checkRequest(bytes: []const u8) !?request.Failure {
     var parsed: Parsed = .{};
     const head = parsed.read(bytes);
-    if (request.checkHttp(reader.parseRequestLine(head.start_line).?, head)) |failure| return failure;
-    return switch (request.checkUpgrade(head)) {
+    const line = reader.parseRequestLine(head.start_line).?;
+    if (request.checkHttp(line, head)) |failure| return failure;
+    return switch (request.checkUpgrade(line, head)) {
         .failure => |failure| failure,
         .accept => |answer| {
             try expectEqualStrings(sample_accept, &answer);
@@ -62,6 +63,25 @@ test "HTTP version and method" {
     try expectRequest(.method, get, "HEAD / HTTP/1.1\r\n");
     try expectRequest(.method, get, "get / HTTP/1.1\r\n");
     try expectRequest(null, get, "GET ws://example.com/chat?a=b HTTP/1.1\r\n");
+}
+
+test "what is answered without being an upgrade" {
+    var parsed: Parsed = .{};
+    inline for (.{
+        .{ "GET / HTTP/1.0\r\n\r\n", null },
+        .{ "HEAD / HTTP/1.0\r\n\r\n", null },
+        .{ "HEAD / HTTP/1.0\r\nHost: a\r\n\r\n", null },
+        .{ "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", null },
+        .{ "HEAD / HTTP/1.1\r\n\r\n", request.Failure.host },
+        .{ "GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n", request.Failure.host },
+        .{ "GET / HTTP/1.0\r\nContent-Length: 1\r\n\r\n", request.Failure.has_body },
+        .{ "GET / HTTP/0.9\r\n\r\n", request.Failure.http_version },
+        .{ "OPTIONS / HTTP/1.0\r\n\r\n", request.Failure.method },
+        .{ "head / HTTP/1.0\r\n\r\n", request.Failure.method },
+    }) |case| {
+        const head = parsed.read(case[0]);
+        try expectEqual(case[1], request.checkHttp(reader.parseRequestLine(head.start_line).?, head));
+    }
 }
 
 test "exactly one Host" {
@@ -133,7 +153,7 @@ test "a key with the whole alphabet and spare bits set" {
         var buffer: [512]u8 = undefined;
         const lines = get ++ upgrade ++ connection ++ version ++ "Sec-WebSocket-Key:{s}\r\n\r\n";
         const head = parsed.read(try std.fmt.bufPrint(&buffer, lines, .{value}));
-        try expectEqual(keys.accept(value), request.checkUpgrade(head).accept);
+        try expectEqual(keys.accept(value), request.checkUpgrade(reader.parseRequestLine(head.start_line).?, head).accept);
     }
 }
 

@@ -64,7 +64,7 @@ const Connection = struct {
             .head => |head| {
                 const line = picows.http.parseRequestLine(head.start_line) orelse return false;
                 if (picows.opening.request.checkHttp(line, head) != null) return false;
-                switch (picows.opening.request.checkUpgrade(head)) {
+                switch (picows.opening.request.checkUpgrade(line, head)) {
                     .failure => return false,
                     .accept => |accept| {
                         var answer: [picows.opening.response.acceptance_size_max]u8 = undefined;

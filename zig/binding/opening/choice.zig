@@ -1,0 +1,97 @@
+//! What a server's listener factory chooses to do with a request, now or by way of an awaitable. Until then the request and
+//! what comes behind it are kept, within bounds, and the end of the connection cancels the awaitable.
+
+const asyncio = @import("../eventloop/asyncio.zig");
+const c = @import("cpython").capi;
+const o = @import("cpython").object;
+const errors = @import("cpython").errors;
+const log = @import("../eventloop/log.zig");
+const protocols = @import("protocol.zig");
+const Protocol = protocols.Protocol;
+const State = @import("../state/state.zig").State;
+const WSTransport = @import("../connection/transport.zig").WSTransport;
+const Object = o.Object;
+const Error = o.Error;
+
+/// How much of what a client sends before it is answered is read at once, and how much is held until it is answered, its
+/// request included. From there on reading pauses.
+pub const read_size = 32 * 1024;
+const held_size_max = 32 * 1024;
+
+/// Whether the listener factory has chosen by way of an awaitable.
+pub const Progress = enum(u8) { none, awaited, made };
+
+/// What the listener factory returned, or what it returned an awaitable of; null as long as that is awaited.
+pub fn ask(protocol: *Protocol, transport: *WSTransport) Error!?*Object {
+    const state = transport.state;
+    if (protocol.choice == .made) return try take(protocol);
+    const result = try o.call(transport.connection().endpoint.listener_factory, .{transport.request});
+    if (isChoice(state, result)) return result;
+    defer o.decref(result);
+    const decided = try o.check(c.PyObject_GetAttrString(@ptrCast(protocol), "decided"));
+    defer o.decref(decided);
+    const future = try o.call(state.imports.await_choice, .{ result, protocol.endpoint.loop, decided });
+    if (o.isNone(future)) { // no awaitable: refused as what it is
+        o.decref(future);
+        return o.incref(result);
+    }
+    protocol.chosen = future;
+    protocol.choice = .awaited;
+    // One that was eager may have ended the connection, or be done.
+    if (transport.is_disconnected != 0) cancel(protocol, transport);
+    if (!try asyncio.isDone(state, future)) return null;
+    protocol.choice = .made;
+    return try take(protocol);
+}
+
+fn isChoice(state: *State, result: *Object) bool {
+    if (o.isNone(result) or o.isInstance(result, state.types.WSListener)) return true;
+    return o.isInstance(result, state.imports.WSUpgradeResponseWithListener);
+}
+
+/// The result of what was awaited, or its exception.
+fn take(protocol: *Protocol) Error!*Object {
+    const future = protocol.chosen.?;
+    protocol.chosen = null;
+    defer o.decref(future);
+    return o.callMethod(future, protocol.endpoint.state.names.result, .{});
+}
+
+/// The connection is gone, and with it the need for an answer.
+pub fn cancel(protocol: *Protocol, transport: *WSTransport) void {
+    if (protocol.choice != .awaited) return;
+    o.callMethodVoid(protocol.chosen.?, protocol.endpoint.state.names.cancel, .{}) catch transport.surface();
+}
+
+/// The choice came too late: the connection is gone, or about to be.
+fn drop(protocol: *Protocol, transport: *WSTransport) void {
+    if (take(protocol)) |result| return o.decref(result) else |_| {}
+    const exception = errors.fetch();
+    defer o.decref(exception);
+    if (isCancellation(transport.state, exception)) return;
+    log.writeException(protocol.endpoint, transport.state.names.@"error", "the listener factory failed after its connection was lost", exception);
+}
+
+/// Keeps a whole request, and what came behind it, until the listener factory has chosen.
+pub fn hold(protocol: *Protocol, transport: *WSTransport, bytes: []const u8) Error!void {
+    protocol.reader = .{}; // the head is read again then
+    try transport.connection().input.keepTail(bytes);
+    if (bytes.len < held_size_max or protocol.is_reading_paused) return;
+    protocol.is_reading_paused = true;
+    try o.callMethodVoid(transport.underlying_transport, transport.state.names.pause_reading, .{});
+}
+
+/// The awaitable is done: the request is answered, and what came meanwhile is read.
+pub fn decide(protocol: *Protocol, future: *Object) Error!void {
+    if (protocol.choice != .awaited or protocol.chosen != future) return;
+    protocol.choice = .made;
+    const transport = o.incref(protocol.transport.?);
+    defer o.decref(transport);
+    if (transport.is_disconnected != 0 or transport.connection().is_input_ended) return drop(protocol, transport);
+    if (protocol.is_reading_paused) try o.callMethodVoid(transport.underlying_transport, transport.state.names.resume_reading, .{});
+    try protocols.goOn(protocol, transport);
+}
+
+pub fn isCancellation(state: *State, exception: *Object) bool {
+    return c.PyErr_GivenExceptionMatches(exception, state.imports.CancelledError) != 0;
+}
