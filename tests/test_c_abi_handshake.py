@@ -216,7 +216,7 @@ def test_null_is_an_error_and_never_a_crash(lib):
 
 def test_each_null_alone(lib):
     """A call that is right but for one pointer."""
-    memory = [ctypes.create_string_buffer(8192) for _ in range(8)]
+    memory = [ctypes.create_string_buffer(8192) for _ in range(16)]
     for name, function in vars(lib).items():
         kinds = function.argtypes if name.startswith("picows_") else ()
         for at, kind in enumerate(kinds or ()):
