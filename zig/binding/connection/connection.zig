@@ -5,7 +5,6 @@ const c = @import("cpython").capi;
 const ending = @import("ending.zig");
 const o = @import("cpython").object;
 const ping = @import("ping.zig");
-const send = @import("send.zig");
 const Endpoint = @import("endpoint.zig").Endpoint;
 const Gathered = @import("gather.zig").Gathered;
 const Stream = @import("stream.zig").Stream;
@@ -17,7 +16,8 @@ pub const Connection = struct {
     endpoint: *Endpoint,
     /// Set once the opening handshake is done.
     listener: ?*WSListener = null,
-    parser: core.Parser,
+    /// The rules of the protocol, and where the connection stands in them.
+    session: core.Session,
     input: Input = .{},
     /// While frames are delivered: what is left of the bytes, in the hands of `delivery.deliver`.
     rest: ?*[]u8 = null,
@@ -28,9 +28,6 @@ pub const Connection = struct {
     stream: Stream,
     /// Of `LoopState.fork_count` when the connection began.
     fork_count: u32,
-    /// Nothing that is received from now on reaches the listener: a CLOSE was received, the peer broke the protocol, or
-    /// the user disconnected.
-    is_input_ended: bool = false,
     /// `disconnect` was called: nothing is sent any more.
     is_disconnecting: bool = false,
     /// The first exception of a user callback, or the protocol error found in what the peer sent.
@@ -41,8 +38,6 @@ pub const Connection = struct {
     lost_by: ?*Object = null,
     /// Why the connection ends, as far as it is known before it does.
     cause: ?ending.Cause = null,
-    /// Which side's CLOSE came first.
-    first_close: ?send.Direction = null,
     /// time.monotonic() of the last bytes received, and of the last that were sent; 0 for never.
     received_at: f64 = 0,
     sent_at: f64 = 0,
@@ -74,6 +69,12 @@ pub const Connection = struct {
     /// In the child of a fork, of a connection of the parent's.
     pub fn isInherited(self: *const Connection) bool {
         return self.fork_count != self.endpoint.loop_state.fork_count;
+    }
+
+    /// Whether nothing that is received from now on reaches the listener: a CLOSE was received, the peer broke the protocol,
+    /// the connection failed for another reason, or the user disconnected.
+    pub fn isInputEnded(self: *const Connection) bool {
+        return !self.session.closing.state.isReceiving();
     }
 
     pub fn isOwnThread(self: *const Connection) bool {

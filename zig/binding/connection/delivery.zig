@@ -25,19 +25,37 @@ pub fn deliver(transport: *WSTransport, received: Input.Received, bytes: []u8) E
     defer if (connection.rest == &rest) {
         connection.rest = null;
     };
-    while (!connection.is_input_ended) {
-        switch (connection.parser.next(rest)) {
+    while (rest.len > 0) {
+        switch (connection.session.receive(rest)) {
+            .data => |frame| {
+                rest = rest[frame.size..];
+                try deliverFrame(transport, listener, frame, rest, received);
+            },
+            .pong => |answer| {
+                rest = rest[answer.frame.size..];
+                try deliverFrame(transport, listener, answer.frame, rest, received);
+            },
+            .ping => |frame| {
+                rest = rest[frame.size..];
+                if (connection.endpoint.enable_auto_pong != 0)
+                    try answerPing(transport, frame.payload)
+                else
+                    try deliverFrame(transport, listener, frame, rest, received);
+            },
+            .close => |said| {
+                rest = rest[said.frame.size..];
+                pong.end(transport);
+                try send.noteClose(transport, .recv, said.code, said.reason);
+                try deliverFrame(transport, listener, said.frame, rest, received);
+            },
             .need_more => |frame_size| {
                 try connection.input.keep(connection.endpoint.loop_state, received, rest, frame_size);
-                break;
+                return true;
             },
             .failure => |failure| ending.protocolError(transport, failure),
-            .frame => |parsed| {
-                rest = rest[parsed.size..];
-                try deliverFrame(transport, listener, parsed, rest, received);
-                if (connection.rest != &rest) return false;
-            },
+            .ended => return true,
         }
+        if (connection.rest != &rest) return false;
     }
     return true;
 }
@@ -51,20 +69,7 @@ pub fn yieldRest(connection: *Connection) Error!void {
 }
 
 fn deliverFrame(transport: *WSTransport, listener: *WSListener, parsed: core.Frame, rest: []const u8, received: Input.Received) Error!void {
-    const connection = transport.connection();
-    const endpoint = connection.endpoint;
-    switch (parsed.opcode) {
-        .ping => if (endpoint.enable_auto_pong != 0) return answerPing(transport, parsed.payload),
-        // What follows a CLOSE is not looked at (RFC 6455 5.5.1).
-        .close => {
-            connection.is_input_ended = true;
-            pong.end(transport);
-            const decoded = core.close.decode(parsed.payload).close;
-            try send.noteClose(transport, .recv, decoded.code, decoded.reason);
-        },
-        else => {},
-    }
-    const loop = endpoint.loop_state;
+    const loop = transport.connection().endpoint.loop_state;
     const frame = try WSFrame.obtain(loop, parsed, rest.len, !core.header.startsWithFrame(rest));
     const result = show(transport, listener, frame);
     frame.settle(loop, received.chunk);

@@ -144,7 +144,7 @@ fn end(transport: *WSTransport, cause: Cause, answer: Answer) void {
 /// Sends a CLOSE and ends the input; the caller disconnects.
 pub fn report(transport: *WSTransport, cause: Cause, answer: Answer) void {
     const connection = transport.connection();
-    connection.is_input_ended = true;
+    connection.session.drop();
     pong.end(transport);
     if (connection.cause == null) connection.cause = cause;
     send.close(transport, answer.code, answer.reason) catch transport.surface();
@@ -211,7 +211,7 @@ pub fn noteBroken(transport: *WSTransport, exception: *Object) void {
 /// The peer ended its side.
 pub fn noteEnd(transport: *WSTransport) void {
     const connection = transport.connection();
-    const is_first = connection.first_close == null and connection.lost_by == null and !connection.is_disconnecting;
+    const is_first = connection.session.closing.first() == null and connection.lost_by == null and !connection.is_disconnecting;
     if (is_first and connection.cause == null) connection.cause = .eof;
 }
 
@@ -226,9 +226,9 @@ pub fn noteLoss(transport: *WSTransport, exception: *Object) void {
 
 fn causeOfLoss(transport: *WSTransport) Cause {
     const connection = transport.connection();
-    if (connection.first_close) |first| return switch (first) {
-        .recv => .peer_close,
-        .sent => .own_close,
+    if (connection.session.closing.first()) |first| return switch (first) {
+        .peer => .peer_close,
+        .us => .own_close,
     };
     if (connection.is_disconnecting) return .own_disconnect;
     return if (connection.lost_by != null) .reset else .eof;

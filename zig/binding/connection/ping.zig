@@ -54,7 +54,7 @@ pub fn timerFired(transport: *WSTransport) Error!void {
     const connection = transport.connection();
     const endpoint = connection.endpoint;
     o.clear(&connection.ping_timer);
-    if (connection.is_input_ended) return;
+    if (connection.isInputEnded()) return;
     if (connection.auto_ping == .waiting and !isAlive(transport)) return look(transport);
     const was_pinged = connection.auto_ping != .none;
     connection.auto_ping = .none;
@@ -87,7 +87,7 @@ fn ping(transport: *WSTransport) Error!void {
     connection.looks = 0;
     connection.silent_since = clock.now(transport.state);
     if (!send.isOver(transport)) pong.send(transport, pong.auto) catch return ending.listenerError(transport, .send_user_specific_ping);
-    if (!connection.is_input_ended) try schedule(transport, connection.endpoint.ping_reply_seconds);
+    if (!connection.isInputEnded()) try schedule(transport, connection.endpoint.ping_reply_seconds);
 }
 
 /// The time for the answer is over. It may stand in the kernel, if the event loop was busy, or behind what stands there: a

@@ -83,7 +83,7 @@ pub fn noteSent(transport: *WSTransport, payload: []const u8) void {
 /// (time.monotonic()).
 pub fn measure(transport: *WSTransport) Error!*Object {
     const connection = transport.connection();
-    if (sends.isOver(transport) or connection.is_input_ended or try isClosing(transport)) {
+    if (sends.isOver(transport) or connection.isInputEnded() or try isClosing(transport)) {
         return errors.raise("ConnectionResetError", "no ping can be answered any more: the connection is gone or ending");
     }
     const future = try o.callMethod(connection.endpoint.loop, transport.state.names.create_future, .{});

@@ -22,14 +22,14 @@ const share_size_min = 16 * 1024;
 
 /// The opcode of a frame that a user may send, or ValueError (RFC 6455 5.2, 5.5). CLOSE is `close`'s.
 pub fn dataOpcode(msg_type: c_long, payload_size: usize, flags: core.Flags) Error!core.Opcode {
-    if (msg_type < 0 or msg_type > 0xF) return unknownType(msg_type);
-    const opcode: core.Opcode = @fromBackingInt(@intCast(@as(u4, @intCast(msg_type))));
-    if (!opcode.isKnown()) return unknownType(msg_type);
-    if (opcode == .close) return errors.raise("ValueError", "a CLOSE frame is sent with send_close()");
-    if (opcode.isControl()) {
-        if (payload_size > core.control_payload_size_max) return errors.raise("ValueError", "a PING or PONG has at most 125 bytes");
-        if (!flags.fin) return errors.raise("ValueError", "a PING or PONG cannot be a fragment: fin must be True");
-    }
+    const number = std.math.cast(u4, msg_type) orelse return unknownType(msg_type);
+    const opcode: core.Opcode = @fromBackingInt(@intCast(number));
+    core.sending.checkFrame(opcode, flags, payload_size) catch |misuse| return switch (misuse) {
+        error.CloseHasItsOwnFunction => errors.raise("ValueError", "a CLOSE frame is sent with send_close()"),
+        error.OversizedControl => errors.raise("ValueError", "a PING or PONG has at most 125 bytes"),
+        error.FragmentedControl => errors.raise("ValueError", "a PING or PONG cannot be a fragment: fin must be True"),
+        else => unknownType(msg_type),
+    };
     return opcode;
 }
 
@@ -39,21 +39,25 @@ fn unknownType(msg_type: c_long) Error {
 
 /// The close code of a CLOSE that a user may send, or ValueError (RFC 6455 5.5.1, 7.4).
 pub fn closeCode(value: c_long, reason: []const u8) Error!core.CloseCode {
-    const code: core.CloseCode = @fromBackingInt(@intCast(if (value >= 0 and value <= 0xFFFF) @as(u16, @intCast(value)) else 0xFFFF));
-    if (code == .no_info) {
-        if (reason.len > 0) return errors.raise("ValueError", "a close message needs a close code other than NO_INFO");
-        return code;
-    }
-    if (!code.maySend()) return errors.raiseFormat("ValueError", "close code %ld may not be sent: use a WSCloseCode or 3000 to 4999", .{value});
-    if (reason.len > core.close.reason_size_max) return errors.raise("ValueError", "a close message has at most 123 bytes");
-    if (!core.utf8.isValid(reason)) return errors.raise("ValueError", "a close message is UTF-8 text");
+    const code: core.CloseCode = @fromBackingInt(@intCast(std.math.cast(u16, value) orelse 0xFFFF));
+    core.sending.checkClose(code, reason) catch |misuse| return switch (misuse) {
+        error.CloseReasonWithoutCode => errors.raise("ValueError", "a close message needs a close code other than NO_INFO"),
+        error.CloseReasonTooLong => errors.raise("ValueError", "a close message has at most 123 bytes"),
+        error.CloseReasonNotUtf8 => errors.raise("ValueError", "a close message is UTF-8 text"),
+        else => errors.raiseFormat("ValueError", "close code %ld may not be sent: use a WSCloseCode or 3000 to 4999", .{value}),
+    };
     return code;
 }
 
 /// Whether sending has no effect any more.
 pub fn isOver(transport: *WSTransport) bool {
+    return isGone(transport) or !transport.connection().session.closing.state.maySend();
+}
+
+/// Whether nothing at all can be sent, or was forbidden by `disconnect`.
+fn isGone(transport: *WSTransport) bool {
     const connection = transport.connection();
-    return transport.is_close_frame_sent != 0 or transport.is_disconnected != 0 or connection.is_disconnecting or connection.isInherited();
+    return transport.is_disconnected != 0 or connection.is_disconnecting or connection.isInherited();
 }
 
 /// Sends a frame with a copy of `payload`.
@@ -168,26 +172,29 @@ pub fn abandon(transport: *WSTransport) void {
     transport.disconnect(false) catch transport.surface();
 }
 
-/// Sends a CLOSE and notes it.
+/// Sends a CLOSE that `closeCode` has checked, and notes it. Only one is ever sent.
 pub fn close(transport: *WSTransport, code: core.CloseCode, reason: []const u8) Error!void {
-    if (isOver(transport)) return;
+    if (isGone(transport)) return;
+    const session = &transport.connection().session;
+    const before = session.closing;
     var buffer: [core.control_payload_size_max]u8 = undefined;
     // Before the bytes go: the event loop may call pause_writing(), and what that sends must not follow a CLOSE.
+    const plan = session.close(code, reason, &buffer) catch return;
     transport.is_close_frame_sent = 1;
-    write(transport, .close, .{ .fin = true }, core.close.encode(code, reason, &buffer), null) catch {
+    write(transport, plan.opcode, plan.flags, plan.payload, null) catch {
+        session.closing = before;
         transport.is_close_frame_sent = 0;
         return error.Python;
     };
     try noteClose(transport, .sent, code, reason);
 }
 
+/// Whose CLOSE, as WSCloseHandshake names it.
 pub const Direction = enum { recv, sent };
 
 /// Records a CLOSE frame in `transport.close_handshake`.
 pub fn noteClose(transport: *WSTransport, direction: Direction, code: core.CloseCode, reason: []const u8) Error!void {
     const state = transport.state;
-    const connection = transport.connection();
-    if (connection.first_close == null) connection.first_close = direction;
     if (o.isNone(transport.close_handshake)) {
         const is_recv_first = o.boolean(direction == .recv).?;
         defer o.decref(is_recv_first);

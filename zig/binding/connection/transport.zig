@@ -60,12 +60,12 @@ pub const WSTransport = extern struct {
             .stream = .{ .own = own },
             .fork_count = endpoint.loop_state.fork_count,
             .thread = c.PyThread_get_thread_ident(),
-            .parser = .{
+            .session = .init(.{
                 .role = endpoint.role(),
-                .strict = endpoint.strict != 0,
+                .mode = if (endpoint.strict != 0) .strict else .permissive,
                 .payload_size_max = @intCast(endpoint.max_frame_size),
                 .mask = state.mask,
-            },
+            }),
         };
         errdefer o.decref(self);
         try self.inspectUnderlying();
@@ -113,7 +113,7 @@ pub const WSTransport = extern struct {
         const connection_ = self.connection();
         if (self.is_disconnected != 0) return;
         try gather.flush(self);
-        connection_.is_input_ended = true;
+        connection_.session.drop();
         pong.end(self);
         connection_.is_disconnecting = true;
         const names = &self.state.names;

@@ -175,7 +175,7 @@ fn raiseHeader(state: *State, failure: core.opening.response.Failure, head: core
 /// a refusal, ws_connect raises it.
 pub fn ended(protocol: *Protocol, transport: *WSTransport) Error!void {
     const connection = transport.connection();
-    if (transport.is_client_side == 0 or connection.is_input_ended) return;
+    if (transport.is_client_side == 0 or connection.isInputEnded()) return;
     if (connection.input.tail.len == 0) return;
     protocol.reader = .{};
     _ = readAnswer(protocol, transport, connection.input.tail, true) catch return failClient(protocol, transport);

@@ -108,7 +108,7 @@ pub fn room(self: *Protocol) Error!Room {
     const connection = transport.connection();
     try delivery.yieldRest(connection);
     // What is only received to be dropped needs no memory of the connection's own.
-    if (connection.is_input_ended) connection.input.giveUp(self.endpoint.loop_state);
+    if (connection.isInputEnded()) connection.input.giveUp(self.endpoint.loop_state);
     return connection.input.room(self.endpoint.loop_state);
 }
 
@@ -181,7 +181,7 @@ fn process(self: *Protocol, transport: *WSTransport, count: usize) Error!void {
     const loop = self.endpoint.loop_state;
     const taken = try connection.input.take(loop, count);
     defer Input.giveBack(taken, loop);
-    if (connection.is_input_ended) return;
+    if (connection.isInputEnded()) return;
     var bytes = taken.bytes;
     if (connection.listener == null) {
         const head_size = try upgrade.received(self, transport, bytes) orelse return;
@@ -238,7 +238,7 @@ pub fn lost(self: *Protocol, cause: *Object) Error!void {
     defer o.decref(transport);
     const connection = transport.connection();
     ending.noteLoss(transport, cause);
-    connection.is_input_ended = true;
+    connection.session.end();
     connection.stream.socket = socket.none;
     connection.input.giveUp(self.endpoint.loop_state);
     asyncio.cancelTimer(transport.state, self.endpoint.loop, &connection.end_timer);

@@ -185,7 +185,7 @@ fn errorResponse(state: *State, status: u16, body: []const u8) Error!*Object {
 
 /// Sends an answer that no frames follow, and disconnects. There may be more of the request to come.
 fn respondLast(protocol: *Protocol, transport: *WSTransport, response: *Object, status: u16) Error!void {
-    transport.connection().is_input_ended = true;
+    transport.connection().session.drop();
     pending.end(protocol);
     try setHeader(transport, response, "Connection", core.opening.response.refusalConnection(status));
     for (core.opening.response.refusalFields(status)) |field| {

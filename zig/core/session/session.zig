@@ -131,7 +131,6 @@ pub const Session = struct {
     }
 
     noinline fn receiveAny(self: *Session, bytes: []u8) Event {
-        defer self.check();
         return switch (self.parser.nextAny(bytes)) {
             .frame => |frame| if (frame.opcode.isControl()) self.receiveControl(frame) else .{ .data = frame },
             .need_more => |size| .{ .need_more = size },
@@ -146,6 +145,7 @@ pub const Session = struct {
             else => {
                 const said = closes.decode(frame.payload).close; // the parser has checked it
                 self.closing.noteReceived(said.code);
+                self.check();
                 return .{ .close = .{ .frame = frame, .code = said.code, .reason = said.reason } };
             },
         }
