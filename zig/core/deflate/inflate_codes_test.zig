@@ -9,6 +9,8 @@ test "symbols that may not occur" {
         made.block(false, 1);
         made.symbol(&stream.fixed_literals, symbol);
         _ = try expectFault(made.bytes(), "", .symbol);
+        made.raw("input to spare, so that nobody looks for its end");
+        _ = try expectFault(made.bytes(), "", .symbol);
     }
     for ([_]usize{ 30, 31 }) |symbol| {
         var made: stream.Stream = .{};
@@ -16,6 +18,8 @@ test "symbols that may not occur" {
         made.symbol(&stream.fixed_literals, 'a');
         made.symbol(&stream.fixed_literals, 257);
         made.symbol(&stream.fixed_distances, symbol);
+        _ = try expectFault(made.bytes(), "a", .symbol);
+        made.raw("input to spare, so that nobody looks for its end");
         _ = try expectFault(made.bytes(), "a", .symbol);
     }
 }

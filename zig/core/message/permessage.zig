@@ -175,7 +175,8 @@ pub const Receiver = struct {
 };
 
 /// Messages as they are sent. One that no context takeover binds to a connection serves many: what it compresses refers
-/// to nothing before, so every peer with a window as large can read it.
+/// to nothing before, so every peer with a window as large can read it. Between two messages a new one is as good as the
+/// old one, but for what it could refer to: the memory of a connection that sends nothing may be given back.
 pub const Sender = struct {
     deflater: deflate.Deflate,
     takeover: bool,
