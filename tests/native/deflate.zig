@@ -104,3 +104,59 @@ export fn inflate_all(self: *Inflater, bytes: [*]const u8, sizes: [*]const usize
     }
     return total;
 }
+
+/// What two sides agree on: bits of the server's window and whether it keeps it, then the client's.
+const Terms = [4]u8;
+
+fn terms(agreement: core.permessage.Agreement) Terms {
+    const server, const client = .{ agreement.server, agreement.client };
+    return .{ server.window_bits, @intFromBool(server.takeover), client.window_bits, @intFromBool(client.takeover) };
+}
+
+fn headOf(fields: *[1]core.http.Field, value: []const u8) core.http.Head {
+    fields[0] = .{ .name = "Sec-WebSocket-Extensions", .value = value };
+    return .{ .start_line = "", .fields = fields, .size = 0 };
+}
+
+/// 1: agreed, 0: declined, -1: malformed. `answer` has room for any answer, and a zero behind it.
+export fn negotiation_choose(value: [*]const u8, size: usize, flags: u8, server_bits: u8, client_bits: u8, agreed: *Terms, answer: *[200]u8) c_int {
+    var fields: [1]core.http.Field = undefined;
+    switch (core.negotiation.choose(headOf(&fields, value[0..size]), .{
+        .server_no_context_takeover = flags & 1 != 0,
+        .client_no_context_takeover = flags & 2 != 0,
+        .requires_client_max_window_bits = flags & 4 != 0,
+        .server_max_window_bits = @intCast(server_bits),
+        .client_max_window_bits = @intCast(client_bits),
+    })) {
+        .declined => return 0,
+        .malformed => return -1,
+        .accepted => |accepted| {
+            agreed.* = terms(accepted.agreement);
+            const text = accepted.answer.write(answer[0..core.negotiation.Parameters.text_size_max]);
+            answer[text.len] = 0;
+            return 1;
+        },
+    }
+}
+
+/// The same of a client; bits are 0 if they are not offered, and a client's 1 if it offers them without a value.
+export fn negotiation_check(value: [*]const u8, size: usize, flags: u8, server_bits: u8, client_bits: u8, agreed: *Terms) c_int {
+    var fields: [1]core.http.Field = undefined;
+    switch (core.negotiation.check(headOf(&fields, value[0..size]), .{
+        .server_no_context_takeover = flags & 1 != 0,
+        .client_no_context_takeover = flags & 2 != 0,
+        .server_max_window_bits = if (server_bits == 0) null else @intCast(server_bits),
+        .client_max_window_bits = switch (client_bits) {
+            0 => null,
+            1 => .any,
+            else => .{ .bits = @intCast(client_bits) },
+        },
+    })) {
+        .declined => return 0,
+        .failure => return -1,
+        .agreement => |agreement| {
+            agreed.* = terms(agreement);
+            return 1;
+        },
+    }
+}

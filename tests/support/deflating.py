@@ -45,8 +45,15 @@ def load(path: Path) -> ctypes.CDLL:
         "deflate_bound": [size],
         "deflate_all": [p, p, p, size, p, p, c_bool],
         "inflate_all": [p, p, p, size, p, size, c_bool],
+        "negotiation_choose": [p, size, byte, byte, byte, p, p],
+        "negotiation_check": [p, size, byte, byte, byte, p],
     }
-    results = {"inflater_run": c_int, "inflater_is_between_blocks": c_bool}
+    results = {
+        "inflater_run": c_int,
+        "inflater_is_between_blocks": c_bool,
+        "negotiation_choose": c_int,
+        "negotiation_check": c_int,
+    }
     nothing = ("_init", "_keep", "_forget", "deflate_all")
     for name, types in arguments.items():
         function = getattr(lib, name)
