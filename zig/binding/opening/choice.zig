@@ -87,7 +87,7 @@ pub fn decide(protocol: *Protocol, future: *Object) Error!void {
     protocol.choice = .made;
     const transport = o.incref(protocol.transport.?);
     defer o.decref(transport);
-    if (transport.is_disconnected != 0 or transport.connection().is_input_ended) return drop(protocol, transport);
+    if (transport.is_disconnected != 0 or transport.connection().isInputEnded()) return drop(protocol, transport);
     if (protocol.is_reading_paused) try o.callMethodVoid(transport.underlying_transport, transport.state.names.resume_reading, .{});
     try protocols.goOn(protocol, transport);
 }
