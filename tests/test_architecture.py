@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.rooms import python_imports, rooms, zig_imports
+from support.rooms_picture import all_rooms, svg
 
 MAPPED = (
     "zig/core",
@@ -96,6 +97,11 @@ def test_folders_import_only_from_those_above_them(base: str, root: Path) -> Non
     for room, imported in found.items():
         for other in imported:
             assert places[other] < places[room], f"{base}: {room} imports {other}"
+
+
+def test_the_picture_shows_what_is_imported(root: Path) -> None:
+    picture = (root / "docs/_static/rooms.svg").read_text("utf-8")
+    assert picture == svg(all_rooms(root)), "run tests/support/rooms_picture.py"
 
 
 def test_layers(root: Path) -> None:

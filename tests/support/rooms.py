@@ -10,14 +10,19 @@ from pathlib import Path
 Graph = dict[Path, set[Path]]
 
 
-def zig_imports(base: Path) -> Graph:
-    """What the Zig files below a folder import from there, tests left out."""
+def zig_imports(base: Path, *, modules: bool = False) -> Graph:
+    """What the Zig files below a folder import from there, tests left out.
+
+    modules: with folders of the same name that are imported as modules.
+    """
     graph: Graph = {}
     for path in base.rglob("*.zig"):
         if path.name != "tests.zig" and not path.stem.endswith(("_test", "_fuzz")):
             code = re.sub(r"//.*", "", path.read_text("utf-8"))
-            names = re.findall(r'@import\("([^"]+\.zig)"\)', code)
-            graph[path] = {(path.parent / name).resolve() for name in names}
+            names = re.findall(r'@import\("([^"]+)"\)', code)
+            graph[path] = {(path.parent / n).resolve() for n in names if n.endswith(".zig")}
+            if modules:
+                graph[path] |= {base / name for name in names if (base / name).is_dir()}
     return graph
 
 
@@ -29,7 +34,7 @@ def python_imports(root: Path) -> Graph:
     package = root / "picows"
     graph = {path: set(_python_imports(path, package)) for path in package.rglob("*.py")}
     texts = "".join(path.read_text("utf-8") for path in (root / "zig/binding").rglob("*.zig"))
-    names = set(re.findall(r'"picows\.([a-z_.]+)"', texts))
+    names = set(re.findall(r'"picows\.([a-z_]+(?:\.[a-z_]+)*)"', texts))
     named = {_file(package.joinpath(*name.split("."))) for name in names}
     graph[package / "_native.pyi"] = {path for path in named if path.exists()}
     return graph
