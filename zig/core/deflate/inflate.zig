@@ -219,6 +219,7 @@ pub const Inflate = struct {
     fn copyStored(self: *Inflate, work: *Work) ?Status {
         const in = &work.in;
         while (self.stored_left > 0) {
+            if (in.count == 0 and in.at == in.bytes.len) return .need_input;
             if (work.out.room() == 0) return .need_room;
             if (in.count > 0) { // whole bytes, as the block began with one
                 work.out.append(&.{@truncate(in.bits)});
@@ -228,7 +229,6 @@ pub const Inflate = struct {
             }
             in.bits = 0; // what follows is not read through it
             const left = in.bytes[in.at..];
-            if (left.len == 0) return .need_input;
             const size = @min(self.stored_left, left.len, work.out.room());
             work.out.append(left[0..size]);
             in.at += size;

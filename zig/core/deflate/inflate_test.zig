@@ -196,6 +196,16 @@ test "no byte is written for which there is no room, and exactly enough is enoug
     }
 }
 
+test "a stored block that has to wait for its bytes does not ask for room" {
+    for (0..5) |size| {
+        var tables: inflate.Tables = undefined;
+        var self: Inflate = .init(15, &.{});
+        const bytes = "\x00\x05\x00\xfa\xffHello"[0 .. 5 + size];
+        const result = self.run(&tables, bytes, static.scratch[0..size], 0);
+        try expectEqual(inflate.Result{ .status = .need_input, .read = bytes.len, .size = size }, result);
+    }
+}
+
 test "after a fault nothing is right any more" {
     var self = try expectFault("\x06", "", .block_type);
     var tables: inflate.Tables = undefined;
