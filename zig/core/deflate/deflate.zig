@@ -42,12 +42,12 @@ pub const Settings = struct {
 
 /// By level, from 1 on.
 const efforts = [level_max]matcher.Effort{
-    .{ .depth = 1, .nice = 258, .skip = true },
-    .{ .depth = 4, .nice = 16 },
-    .{ .depth = 8, .nice = 32 },
-    .{ .depth = 4, .nice = 32, .lazy = 8 },
-    .{ .depth = 8, .nice = 64, .lazy = 16 },
-    .{ .depth = 16, .nice = 128, .lazy = 32 },
+    .{ .depth = 1, .nice = 258, .skip_after = 64 },
+    .{ .depth = 4, .nice = 16, .skip_after = 256 },
+    .{ .depth = 8, .nice = 32, .skip_after = 256 },
+    .{ .depth = 4, .nice = 32, .lazy = 8, .skip_after = 256 },
+    .{ .depth = 8, .nice = 64, .lazy = 16, .skip_after = 256 },
+    .{ .depth = 16, .nice = 128, .lazy = 32, .skip_after = 256 },
     .{ .depth = 48, .nice = 128, .lazy = 64 },
     .{ .depth = 128, .nice = 258, .lazy = 128 },
     .{ .depth = 1024, .nice = 258, .lazy = 258 },

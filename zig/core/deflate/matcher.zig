@@ -22,8 +22,8 @@ pub const Effort = struct {
     nice: u16,
     /// A match shorter than this is dropped if the next position has a longer one. 0: the first one is taken.
     lazy: u16 = 0,
-    /// In long runs without a match not every position is looked at.
-    skip: bool = false,
+    /// Without a match for this many bytes, every other position is looked at; for twice as many, every third. 0: all are.
+    skip_after: u16 = 0,
 };
 
 pub const Matcher = struct {
@@ -109,14 +109,11 @@ pub const Matcher = struct {
         while (at < stop and !block.isFull()) {
             const match = self.find(chained, effort, at, 0);
             if (match.size == 0) {
-                var count: usize = 1;
-                if (effort.skip) count = @min(1 + (at - anchor) / 64, stop - at, Block.symbols_max - block.count);
-                for (self.bytes[at..][0..count]) |byte| block.addLiteral(byte);
-                at += count;
+                at += self.addLiterals(effort, block, at, at - anchor, stop);
                 continue;
             }
             block.addMatch(match.size, match.distance);
-            self.insertAll(chained, at + 1, at + match.size, if (effort.skip) 2 else 1);
+            self.insertAll(chained, at + 1, at + match.size, if (chained) 1 else 2);
             at += match.size;
             anchor = at;
         }
@@ -125,11 +122,11 @@ pub const Matcher = struct {
     fn runLazy(self: *Matcher, effort: Effort, block: *Block, stop: usize) void {
         var at = self.at;
         defer self.at = at;
+        var anchor = at;
         while (at < stop and !block.isFull()) {
             var match = self.find(true, effort, at, 0);
             if (match.size == 0) {
-                block.addLiteral(self.bytes[at]);
-                at += 1;
+                at += self.addLiterals(effort, block, at, at - anchor, stop);
                 continue;
             }
             // As long as the next position has a better one, this one is a literal.
@@ -148,7 +145,18 @@ pub const Matcher = struct {
                 self.insertAll(true, at + 1, at + match.size, 1);
             }
             at += match.size;
+            anchor = at;
         }
+    }
+
+    /// Where there was no match at `at`, and not in `since` bytes before. Returns how many literals there are now.
+    inline fn addLiterals(self: *const Matcher, effort: Effort, block: *Block, at: usize, since: usize, stop: usize) usize {
+        var count: usize = 1;
+        if (effort.skip_after > 0 and since >= effort.skip_after) {
+            count = @min(1 + since / effort.skip_after, stop - at, Block.symbols_max - block.count);
+        }
+        for (self.bytes[at..][0..count]) |byte| block.addLiteral(byte);
+        return count;
     }
 
     const Match = struct { size: usize = 0, distance: usize = 0 };

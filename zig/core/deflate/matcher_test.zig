@@ -30,7 +30,7 @@ const Memory = struct {
 
 const lazy: Effort = .{ .depth = 16, .nice = 258, .lazy = 258 };
 const greedy: Effort = .{ .depth = 16, .nice = 258 };
-const fast: Effort = .{ .depth = 1, .nice = 258, .skip = true };
+const fast: Effort = .{ .depth = 1, .nice = 258, .skip_after = 64 };
 
 /// Takes `text` and makes symbols of all of it.
 fn run(self: *Matcher, effort: Effort, text: []const u8) void {
