@@ -77,7 +77,8 @@ import logging
 async def main():
     server, port, transport, listener = await connected()
     loop = asyncio.get_running_loop()
-    factory = Endpoint(loop_state(loop), loop, logging.getLogger(), WSListener, 5, 1, 1, 1, 1, 1)
+    # The timer of the opening handshakes fires once the protocols are gone.
+    factory = Endpoint(loop_state(loop), loop, logging.getLogger(), WSListener, 0.1, 1, 1, 1, 1, 1)
     protocols = [factory() for _ in range(3)]
     underlying = transport.underlying_transport
     for protocol in protocols:
@@ -90,7 +91,7 @@ async def main():
         else:
             raise AssertionError
     del protocol, protocols
-    factory.handshakes_timed_out()
+    await asyncio.sleep(0.3)
     transport.disconnect(graceful=False)
 
 stacks.run(LOOP, main())
@@ -139,7 +140,8 @@ class Underlying(asyncio.Transport):
 
 async def main():
     loop = asyncio.get_running_loop()
-    factory = Endpoint(loop_state(loop), loop, logging.getLogger(), WSListener, 5, 1, 1, 1, 1, 1)
+    # The timer of the opening handshakes fires once the protocols are gone.
+    factory = Endpoint(loop_state(loop), loop, logging.getLogger(), WSListener, 0.1, 1, 1, 1, 1, 1)
     for number in (2**31, 2**40, 2**62, 2**64, -1, -5, -(2**40)):
         for kind in (TcpTransport, Acceptor):
             try:

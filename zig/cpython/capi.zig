@@ -138,6 +138,7 @@ pub extern fn PyType_GetSlot(*PyTypeObject, c_int) ?*anyopaque;
 pub extern fn PyType_GetFlags(*PyTypeObject) c_ulong;
 pub extern fn PyType_GenericAlloc(*PyTypeObject, Py_ssize_t) ?*PyObject;
 pub extern fn PyType_IsSubtype(*PyTypeObject, *PyTypeObject) c_int;
+pub extern fn PyCMethod_New(*PyMethodDef, ?*PyObject, ?*PyObject, ?*PyTypeObject) ?*PyObject;
 pub extern fn PyCapsule_New(*anyopaque, ?[*:0]const u8, ?*const anyopaque) ?*PyObject;
 
 pub extern fn Py_IncRef(?*PyObject) void;

@@ -185,6 +185,19 @@ pub fn freeBytes(memory: []u8) void {
     c.PyMem_Free(memory.ptr);
 }
 
+/// A function of ours together with its object, as a callable without arguments for others. The object is one of Python's.
+pub fn bind(comptime function: anytype, object: @typeInfo(@TypeOf(function)).@"fn".param_types[0].?) Error!*Object {
+    const bound = struct {
+        const definition = method("callback", run, c.METH_NOARGS, "callback");
+
+        fn run(self: *Object, _: ?*Object) callconv(.c) ?*Object {
+            function(@ptrCast(@alignCast(self))) catch return null;
+            return none();
+        }
+    };
+    return check(c.PyCMethod_New(@constCast(&bound.definition), @ptrCast(object), null, null));
+}
+
 /// A method's entry in a type's table.
 pub fn method(comptime name: [:0]const u8, comptime function: anytype, comptime flags: c_int, comptime doc: [:0]const u8) c.PyMethodDef {
     return .{ .ml_name = name, .ml_meth = @ptrCast(&function), .ml_flags = flags, .ml_doc = doc };

@@ -12,6 +12,7 @@ const log = @import("../eventloop/log.zig");
 const pong = @import("pong.zig");
 const send = @import("send.zig");
 const streams = @import("stream.zig");
+const timers = @import("../eventloop/timer.zig");
 const socket = @import("net").socket;
 const WSTransport = @import("transport.zig").WSTransport;
 const Object = o.Object;
@@ -161,11 +162,11 @@ pub fn lingerAndDisconnect(transport: *WSTransport) Error!void {
     defer o.decref(can_write_eof);
     if (try o.isTrue(can_write_eof)) try o.callMethodVoid(transport.underlying_transport, state.names.write_eof, .{});
     transport.connection().ended_at = clock.now(state);
-    try schedule(transport, linger_seconds, "_linger_over");
+    try schedule(transport, linger_seconds, lingerOver);
 }
 
 /// Disconnects, unless the peer still sends, or still takes what is queued for it. Until then its bytes are read.
-pub fn lingerOver(transport: *WSTransport) Error!void {
+fn lingerOver(transport: *WSTransport) Error!void {
     const connection = transport.connection();
     if (transport.is_disconnected != 0) return;
     const now = clock.now(transport.state);
@@ -177,7 +178,7 @@ pub fn lingerOver(transport: *WSTransport) Error!void {
     const seconds = now - connection.ended_at;
     if (queued_size > 0 and seconds >= flush_seconds_max) return transport.disconnect(false);
     const is_silent = now - connection.received_at >= linger_seconds;
-    if (queued_size > 0 or (!is_silent and seconds < linger_seconds_max)) return schedule(transport, linger_seconds, "_linger_over");
+    if (queued_size > 0 or (!is_silent and seconds < linger_seconds_max)) return schedule(transport, linger_seconds, lingerOver);
     try transport.disconnect(true);
 }
 
@@ -189,12 +190,10 @@ fn queuedSize(transport: *WSTransport) Error!usize {
     return try streams.bufferSize(transport) + sent_size;
 }
 
-/// Calls a method of the transport later, unless the connection is gone by then.
-pub fn schedule(transport: *WSTransport, seconds: f64, method: [*:0]const u8) Error!void {
+/// Calls a function later, unless the connection is gone by then.
+pub fn schedule(transport: *WSTransport, seconds: f64, comptime fired: fn (*WSTransport) Error!void) Error!void {
     const connection = transport.connection();
-    const timer = try asyncio.callLater(transport.state, connection.endpoint.loop, seconds, &transport.ob, method);
-    asyncio.cancelTimer(transport.state, connection.endpoint.loop, &connection.end_timer);
-    connection.end_timer = timer;
+    try timers.start(&connection.end_timer, transport.state, connection.endpoint.loop, seconds, fired, transport);
 }
 
 pub fn debug(transport: *WSTransport, message: [:0]const u8) void {

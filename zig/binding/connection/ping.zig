@@ -3,7 +3,7 @@
 
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
-const asyncio = @import("../eventloop/asyncio.zig");
+const timers = @import("../eventloop/timer.zig");
 const clock = @import("../eventloop/clock.zig");
 const ending = @import("ending.zig");
 const log = @import("../eventloop/log.zig");
@@ -44,13 +44,11 @@ pub fn start(transport: *WSTransport) Error!void {
 
 fn schedule(transport: *WSTransport, seconds: f64) Error!void {
     const connection = transport.connection();
-    const timer = try asyncio.callLater(transport.state, connection.endpoint.loop, seconds, &transport.ob, "_ping_timer");
-    o.clear(&connection.ping_timer);
-    connection.ping_timer = timer;
+    try timers.start(&connection.ping_timer, transport.state, connection.endpoint.loop, seconds, timerFired, transport);
 }
 
 /// The timer: time to ping, to look whether the answer came, or to wait longer.
-pub fn timerFired(transport: *WSTransport) Error!void {
+fn timerFired(transport: *WSTransport) Error!void {
     const connection = transport.connection();
     const endpoint = connection.endpoint;
     o.clear(&connection.ping_timer);
@@ -126,10 +124,14 @@ fn giveUp(transport: *WSTransport) Error!void {
     defer o.decref(seconds);
     log.write(connection.endpoint, state.names.warning, "no answer to a ping for %s seconds, disconnecting", .{seconds});
     ending.report(transport, .ping_timeout, .{ .code = .going_away, .reason = "no answer to a ping" });
-    try ending.schedule(transport, abort_seconds, "_abort");
+    try ending.schedule(transport, abort_seconds, abort);
 }
 
 /// The connection is gone.
 pub fn stop(transport: *WSTransport) void {
-    asyncio.cancelTimer(transport.state, transport.connection().endpoint.loop, &transport.connection().ping_timer);
+    timers.cancel(&transport.connection().ping_timer, transport.state, transport.connection().endpoint.loop);
+}
+
+fn abort(transport: *WSTransport) Error!void {
+    try transport.disconnect(false);
 }

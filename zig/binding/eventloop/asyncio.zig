@@ -1,4 +1,4 @@
-//! Timers and futures of the event loop.
+//! Time and futures of the event loop, and what it is told of.
 
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
@@ -7,28 +7,11 @@ const State = @import("../state/state.zig").State;
 const Object = o.Object;
 const Error = o.Error;
 
-/// loop.call_later(seconds, object.method); returns the TimerHandle.
-pub fn callLater(state: *State, loop: *Object, seconds: f64, object: *Object, method: [*:0]const u8) Error!*Object {
-    const delay = try o.check(c.PyFloat_FromDouble(seconds));
-    defer o.decref(delay);
-    const callback = try o.check(c.PyObject_GetAttrString(object, method));
-    defer o.decref(callback);
-    return o.callMethod(loop, state.names.call_later, .{ delay, callback });
-}
-
 /// loop.time(), in seconds.
 pub fn time(state: *State, loop: *Object) Error!f64 {
     const seconds = try o.callMethod(loop, state.names.time, .{});
     defer o.decref(seconds);
     return o.toFloat(seconds);
-}
-
-/// Cancels the TimerHandle in a field and empties the field.
-pub fn cancelTimer(state: *State, loop: *Object, field: *?*Object) void {
-    const timer = field.* orelse return;
-    field.* = null;
-    defer o.decref(timer);
-    o.callMethodVoid(timer, state.names.cancel, .{}) catch surface(state, loop, timer);
 }
 
 /// Sets the result of a future that nobody has cancelled.

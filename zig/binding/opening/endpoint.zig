@@ -7,7 +7,6 @@ const o = @import("cpython").object;
 const errors = @import("cpython").errors;
 const log = @import("../eventloop/log.zig");
 const ping = @import("../connection/ping.zig");
-const pendings = @import("pending.zig");
 const protocol = @import("protocol.zig");
 const Endpoint = @import("../connection/endpoint.zig").Endpoint;
 const State = @import("../state/state.zig").State;
@@ -124,11 +123,6 @@ fn call(self: *Endpoint, args: *Object, kwargs: ?*Object) callconv(.c) ?*Object 
     return @ptrCast(protocol.create(self) catch return null);
 }
 
-fn handshakesTimedOut(self: *Endpoint, _: ?*Object) callconv(.c) ?*Object {
-    pendings.timedOut(self) catch return null;
-    return o.none();
-}
-
 fn traverse(self: *Endpoint, proc: c.visitproc, arg: ?*anyopaque) callconv(.c) c_int {
     const class_status = o.visit(self.ob.ob_type, proc, arg);
     if (class_status != 0) return class_status;
@@ -153,18 +147,12 @@ fn dealloc(self: *Endpoint) callconv(.c) void {
     o.free(&self.ob);
 }
 
-const methods = [_]c.PyMethodDef{
-    o.method("handshakes_timed_out", handshakesTimedOut, c.METH_NOARGS, "handshakes_timed_out($self, /)\n--\n\nThe timer of the opening handshakes."),
-    .{},
-};
-
 const slots = [_]c.PyType_Slot{
     o.slot(c.Py_tp_new, &new),
     o.slot(c.Py_tp_call, &call),
     o.slot(c.Py_tp_traverse, &traverse),
     o.slot(c.Py_tp_clear, &clear),
     o.slot(c.Py_tp_dealloc, &dealloc),
-    o.slot(c.Py_tp_methods, &methods),
     o.slots_end,
 };
 

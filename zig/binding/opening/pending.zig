@@ -5,6 +5,7 @@ const std = @import("std");
 const asyncio = @import("../eventloop/asyncio.zig");
 const o = @import("cpython").object;
 const errors = @import("cpython").errors;
+const timers = @import("../eventloop/timer.zig");
 const upgrade = @import("opening.zig");
 const endpoints = @import("../connection/endpoint.zig");
 const Endpoint = endpoints.Endpoint;
@@ -44,7 +45,7 @@ pub fn end(protocol: *Protocol) void {
     if (!protocol.place.is_taken) return;
     unlink(protocol);
     const pending = &protocol.endpoint.pending;
-    if (pending.count == 0) asyncio.cancelTimer(protocol.endpoint.state, protocol.endpoint.loop, &pending.timer);
+    if (pending.count == 0) timers.cancel(&pending.timer, protocol.endpoint.state, protocol.endpoint.loop);
 }
 
 /// Leaves the list. Runs no code of others: a protocol that dies calls this, perhaps when the garbage collector has emptied
@@ -64,11 +65,11 @@ fn protocolAt(place: *Place) *Protocol {
 }
 
 fn startTimer(endpoint: *Endpoint, seconds: f64) Error!void {
-    endpoint.pending.timer = try asyncio.callLater(endpoint.state, endpoint.loop, seconds, &endpoint.ob, "handshakes_timed_out");
+    try timers.start(&endpoint.pending.timer, endpoint.state, endpoint.loop, seconds, timedOut, endpoint);
 }
 
 /// The timer's callback.
-pub fn timedOut(endpoint: *Endpoint) Error!void {
+fn timedOut(endpoint: *Endpoint) Error!void {
     o.clear(&endpoint.pending.timer);
     const now = try asyncio.time(endpoint.state, endpoint.loop);
     endExpired(endpoint, now) catch |failure| {

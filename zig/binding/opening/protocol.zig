@@ -11,6 +11,7 @@ const ending = @import("../connection/ending.zig");
 const errors = @import("cpython").errors;
 const listeners = @import("../connection/listener.zig");
 const log = @import("../eventloop/log.zig");
+const timers = @import("../eventloop/timer.zig");
 const pending = @import("pending.zig");
 const ping = @import("../connection/ping.zig");
 const pong = @import("../connection/pong.zig");
@@ -241,7 +242,7 @@ pub fn lost(self: *Protocol, cause: *Object) Error!void {
     connection.session.end();
     connection.stream.socket = socket.none;
     connection.input.giveUp(self.endpoint.loop_state);
-    asyncio.cancelTimer(transport.state, self.endpoint.loop, &connection.end_timer);
+    timers.cancel(&connection.end_timer, transport.state, self.endpoint.loop);
     const reason = connection.lost_by orelse cause;
     logLost(transport, reason);
     defer finish(transport);

@@ -8,6 +8,7 @@ const errors = @import("cpython").errors;
 const interface = @import("interface.zig");
 const log = @import("../eventloop/log.zig");
 const pending = @import("../opening/pending.zig");
+const timers = @import("../eventloop/timer.zig");
 const protocols = @import("../opening/protocol.zig");
 const secure = @import("secure.zig");
 const TcpTransport = @import("tcp.zig").TcpTransport;
@@ -20,7 +21,7 @@ pub fn begin(self: *TcpTransport, seconds: ?f64) Error!void {
     const protocol = self.protocol.?;
     protocol.watcher = o.incref(&self.ob);
     if (seconds) |limit| {
-        self.secure.?.timer = try asyncio.callLater(self.state, self.endpoint.loop, limit, &self.ob, "_time_out");
+        try timers.start(&self.secure.?.timer, self.state, self.endpoint.loop, limit, timeOut, self);
     }
     try pending.begin(protocol);
 }
@@ -42,7 +43,7 @@ fn done(self: *TcpTransport) Error!void {
     const protocol = o.incref(self.protocol orelse return);
     defer o.decref(protocol);
     own.engine.phase = .open;
-    asyncio.cancelTimer(self.state, self.endpoint.loop, &own.timer);
+    timers.cancel(&own.timer, self.state, self.endpoint.loop);
     o.clear(&protocol.watcher);
     try protocols.connectionMade(protocol, &self.ob, &secure.stream);
     try secure.flush(self);
@@ -70,7 +71,7 @@ pub fn cut(self: *TcpTransport) Error!void {
 }
 
 /// It took longer than a limit of its own.
-pub fn timeOut(self: *TcpTransport) Error!void {
+fn timeOut(self: *TcpTransport) Error!void {
     const own = self.secure orelse return;
     o.clear(&own.timer);
     if (own.engine.phase != .handshake) return;
@@ -83,7 +84,7 @@ pub fn timeOut(self: *TcpTransport) Error!void {
 /// The connection is lost, by an exception or None: whoever waits for the handshake is told, or the log.
 pub fn lost(self: *TcpTransport, protocol: *protocols.Protocol, cause: *Object) Error!void {
     const own = self.secure orelse return;
-    asyncio.cancelTimer(self.state, self.endpoint.loop, &own.timer);
+    timers.cancel(&own.timer, self.state, self.endpoint.loop);
     o.clear(&protocol.watcher);
     if (own.secured) |future| {
         own.secured = null;

@@ -296,7 +296,6 @@ pub const methods = [_]c.PyMethodDef{
     o.method("disconnect", procedure(disconnect), c.METH_O, "disconnect($self, graceful, /)\n--\n\nEnd a connection that is in its TLS handshake."),
     o.method("give_up", procedure(abort), c.METH_NOARGS, "give_up($self, /)\n--\n\nEnd a TLS handshake that takes too long, or is one too many."),
     o.method("_resume", procedure(resumeInput), c.METH_NOARGS, "_resume($self, /)\n--\n\nReads what was put aside while reading was paused."),
-    o.method("_time_out", procedure(handshake.timeOut), c.METH_NOARGS, "_time_out($self, /)\n--\n\nThe timer of a TLS handshake with a limit of its own."),
     o.method("_lost", procedure(TcpTransport.lost), c.METH_O, "_lost($self, cause, /)\n--\n\nTells the protocol that the connection is lost."),
     .{},
 };

@@ -149,10 +149,6 @@ fn privateMethod(comptime function: anytype) fn (*WSTransport, ?*Object) callcon
     }.call;
 }
 
-fn abort(self: *WSTransport) Error!void {
-    try self.disconnect(false);
-}
-
 fn measurePing(self: *WSTransport, _: ?*Object) callconv(.c) ?*Object {
     return o.toC(pong.measure(self));
 }
@@ -187,9 +183,6 @@ pub const methods = [_]c.PyMethodDef{
     o.method("wait_disconnected", waitDisconnected, c.METH_NOARGS, doc.wait_disconnected),
     o.method("measure_roundtrip_time", withArguments(measureRoundtripTime), with_keywords, doc.measure_roundtrip_time),
     o.method("notify_user_specific_pong_received", notifyPong, c.METH_NOARGS, doc.notify_user_specific_pong_received),
-    o.method("_abort", privateMethod(abort), c.METH_NOARGS, "_abort($self, /)\n--\n\nFor timers."),
-    o.method("_linger_over", privateMethod(ending.lingerOver), c.METH_NOARGS, "_linger_over($self, /)\n--\n\nFor timers."),
-    o.method("_ping_timer", privateMethod(ping.timerFired), c.METH_NOARGS, "_ping_timer($self, /)\n--\n\nFor timers."),
     o.method("_measure_ping", measurePing, c.METH_NOARGS, "_measure_ping($self, /)\n--\n\nFor picows.values.roundtrip: sends a ping and returns the future of its answer."),
     o.method("_give_up_ping", giveUpPing, c.METH_O, "_give_up_ping($self, future, /)\n--\n\nFor picows.values.roundtrip: nobody waits for that answer any more."),
     .{},
