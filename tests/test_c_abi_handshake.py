@@ -196,6 +196,26 @@ def test_strict_refuses_an_answer_that_announces_a_body(lib):
     assert lib.picows_failure_message(failure) == b"the answer announces a body"
 
 
+def test_an_answer_takes_what_was_offered(lib):
+    answer = wire.response(
+        wire.HANDSHAKE_KEY, more="Sec-WebSocket-Protocol: b\r\nSec-WebSocket-Extensions: x; y\r\n"
+    )
+    head, failure = read_head(lib, answer)[1], c_int32()
+    protocol, extension = (b"sec-websocket-protocol", b"a, b"), (b"Sec-WebSocket-Extensions", b"x")
+    for offered, message in (
+        ((protocol, (b"Host", b"b"), extension), b"no failure"),
+        ((protocol,), b"Sec-WebSocket-Extensions has more"),
+        ((extension,), b"Sec-WebSocket-Protocol is not one"),
+        ((), b"Sec-WebSocket-Protocol is not one"),
+    ):
+        more = fields(*offered) if offered else None
+        check = (byref(head), more, len(offered), byref(failure))
+        result = lib.picows_response_check_offer(*check)
+        assert result == (OK if message == b"no failure" else FAILURE)
+        assert message in lib.picows_failure_message(failure)
+    assert lib.picows_response_check_offer(byref(head), None, 1, byref(failure)) == BAD_ARGUMENT
+
+
 def test_accept_key(lib):
     accept = ctypes.create_string_buffer(29)
     assert lib.picows_accept_key(wire.HANDSHAKE_KEY.encode(), 24, accept) == OK

@@ -177,7 +177,7 @@ async def test_headers_subprotocol_proxy_and_tls(tmp_path: Path) -> None:
         assert proxy.targets == [("127.0.0.1", port)]
         assert seen[0].headers["X-Token"] == "s3cret"
         assert seen[0].headers["Sec-WebSocket-Protocol"] == "a, b"
-        done = await connect(url, "--insecure", "--count", "1", given="hi\n")
+        done = await connect(url, "--insecure", *offered, "--count", "1", given="hi\n")
         assert (done.returncode, done.stdout) == (0, "hi\n")
         done = await connect(url, given="hi\n")
         assert done.returncode == 1

@@ -106,13 +106,17 @@ enum {
     PICOWS_FAILURE_REQUEST_CONNECTION = 206,
     PICOWS_FAILURE_REQUEST_VERSION = 207,
     PICOWS_FAILURE_REQUEST_KEY = 208,
+    PICOWS_FAILURE_REQUEST_SUBPROTOCOLS = 209,
+    PICOWS_FAILURE_REQUEST_EXTENSIONS = 210,
 
     /* answers: RFC 6455 4.1 */
     PICOWS_FAILURE_RESPONSE_STATUS = 301,
     PICOWS_FAILURE_RESPONSE_UPGRADE = 302,
     PICOWS_FAILURE_RESPONSE_CONNECTION = 303,
     PICOWS_FAILURE_RESPONSE_ACCEPT = 304,
-    PICOWS_FAILURE_RESPONSE_HAS_BODY = 305
+    PICOWS_FAILURE_RESPONSE_HAS_BODY = 305,
+    PICOWS_FAILURE_RESPONSE_SUBPROTOCOL = 306,
+    PICOWS_FAILURE_RESPONSE_EXTENSIONS = 307
 };
 
 /* ---- Words of the protocol ---- */
@@ -605,10 +609,18 @@ PICOWS_API picows_result picows_response_read(picows_response_reader *reader,
 
 /* Client: does this answer accept the request that had this key? PICOWS_FAILURE: `*failure` says why not.
  * With `strict` an answer that announces a body, which a 101 never has, is refused. Extensions and
- * subprotocols in the answer are left to the caller, who knows what was asked for. */
+ * subprotocols in the answer are for picows_response_check_offer. */
 PICOWS_API picows_result picows_response_check(const picows_head *head, const char *key,
                                                size_t key_size, int strict,
                                                picows_failure *failure);
+
+/* Client: does this answer take only what was offered? `fields` are those of the request that were given to
+ * picows_request_write, Sec-WebSocket-Protocol and Sec-WebSocket-Extensions among them; without any, the
+ * answer may have neither. Parameters of extensions are left to the caller. RFC 6455 4.1, items 5 and 6 */
+PICOWS_API picows_result picows_response_check_offer(const picows_head *head,
+                                                     const picows_field *fields,
+                                                     size_t field_count,
+                                                     picows_failure *failure);
 
 #ifdef __cplusplus
 }

@@ -219,6 +219,7 @@ def load(path: Path) -> ctypes.CDLL:
         "request_write": [p, p, size, p],
         "response_read": [p, p, size, p],
         "response_check": [p, p, size, c_int, p],
+        "response_check_offer": [p, p, size, p],
         "response_write": [p, p, size, p, size, p],
         "refusal_write": [c_int32, p, size, p],
         "failure_message": [c_int32],

@@ -44,12 +44,16 @@ pub const Failure = enum(i32) {
     request_connection = 206,
     request_version = 207,
     request_key = 208,
+    request_subprotocols = 209,
+    request_extensions = 210,
 
     response_status = 301,
     response_upgrade = 302,
     response_connection = 303,
     response_accept = 304,
     response_has_body = 305,
+    response_subprotocol = 306,
+    response_extensions = 307,
 
     /// The number of a failure of the core, whichever part it comes from.
     pub fn of(failure: anytype) i32 {

@@ -180,6 +180,27 @@ pub fn responseCheck(
     return .failure;
 }
 
+pub fn responseCheckOffer(head: ?*const types.Head, fields: ?[*]const types.Field, count: usize, failure: ?*i32) callconv(.c) Result {
+    const out = failure orelse return .bad_argument;
+    out.* = 0;
+    var answered: [core.http.field_count_max]core.http.Field = undefined;
+    const in = inside(head, &answered) orelse return .bad_argument;
+    var offered: [opening.offer.own_field_count_max]core.http.Field = undefined;
+    var offered_count: usize = 0;
+    if (count > 0) for ((fields orelse return .bad_argument)[0..count]) |field| {
+        const own: core.http.Field = .{
+            .name = slice(field.name, field.name_size) orelse return .bad_argument,
+            .value = slice(field.value, field.value_size) orelse return .bad_argument,
+        };
+        if (!opening.offer.isOffer(own) or offered_count == offered.len) continue;
+        offered[offered_count] = own;
+        offered_count += 1;
+    };
+    const found = opening.response.checkTaken(in, offered[0..offered_count]) orelse return .ok;
+    out.* = failures.Failure.of(found);
+    return .failure;
+}
+
 pub fn requestWrite(options: ?*const types.RequestOptions, buffer: ?[*]u8, buffer_size: usize, size: ?*usize) callconv(.c) Result {
     const written = size orelse return .bad_argument;
     written.* = 0;

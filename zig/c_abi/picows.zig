@@ -55,6 +55,7 @@ pub const functions = struct {
     pub const picows_request_write = handshake.requestWrite;
     pub const picows_response_read = handshake.responseRead;
     pub const picows_response_check = handshake.responseCheck;
+    pub const picows_response_check_offer = handshake.responseCheckOffer;
     pub const picows_response_write = handshake.responseWrite;
     pub const picows_refusal_write = handshake.refusalWrite;
 };

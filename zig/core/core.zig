@@ -80,6 +80,8 @@ pub const answer = @import("http/answer.zig");
 pub const opening = struct {
     /// `accept`, `encode`, `isValid`.
     pub const key = @import("opening/key.zig");
+    /// Subprotocols and extensions, offered and taken: `checkOffer`, `checkAnswer`, `findIn`.
+    pub const offer = @import("opening/offer.zig");
     /// What makes a request an upgrade: `checkHttp`, `checkUpgrade`, `writeTo`.
     pub const request = @import("opening/request.zig");
     /// What makes an answer its acceptance: `check`, `writeAcceptance`, `writeRefusal`.

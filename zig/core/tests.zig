@@ -30,6 +30,7 @@ test {
     _ = @import("message/message_test.zig");
     _ = @import("opening/handshake_fuzz.zig");
     _ = @import("opening/key_test.zig");
+    _ = @import("opening/offer_test.zig");
     _ = @import("opening/request_test.zig");
     _ = @import("opening/response_test.zig");
     _ = @import("frame/header_fuzz.zig");

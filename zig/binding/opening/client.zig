@@ -76,11 +76,19 @@ fn readAnswer(protocol: *Protocol, transport: *WSTransport, bytes: []const u8, a
     const endpoint = transport.connection().endpoint;
     const expected = core.opening.key.accept(try o.bytesData(endpoint.key));
     if (core.opening.response.check(head, &expected, endpoint.strict != 0)) |failure| return raiseHeader(state, failure, head, raw_head, body, response);
+    if (try checkTaken(endpoint.request_bytes, head)) |failure| return raiseHeader(state, failure, head, raw_head, body, response);
     o.replace(&transport.response, response);
     // What a factory that runs the event loop lets in is not behind the bytes that were read.
     protocol.reader = .{};
     try openClient(protocol, transport, response);
     return head.size;
+}
+
+/// What an answer takes that was not offered by hand, in `extra_headers`.
+fn checkTaken(request_bytes: *Object, head: core.http.Head) Error!?core.opening.response.Failure {
+    _ = core.opening.response.checkTaken(head, &.{}) orelse return null; // it takes nothing, as most do
+    var fields: [core.opening.offer.own_field_count_max]core.http.Field = undefined;
+    return core.opening.response.checkTaken(head, core.opening.offer.findIn(try o.bytesData(request_bytes), &fields));
 }
 
 /// Whether more of the body of a refusal is worth waiting for. Without a Content-Length it ends with the connection

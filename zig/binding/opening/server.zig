@@ -96,9 +96,27 @@ fn accept(protocol: *Protocol, transport: *WSTransport, line: core.http.RequestL
     };
     if (chosen.response) |response| {
         try setHeader(transport, response, "Sec-WebSocket-Accept", &accept_value);
-        try sendAnswer(transport, response, try o.callMethod(response, transport.state.names.to_bytes, .{}));
+        const data = try o.callMethod(response, transport.state.names.to_bytes, .{});
+        checkTaken(head, data) catch |failure| {
+            o.decref(data);
+            return failure;
+        };
+        try sendAnswer(transport, response, data);
     } else try respondPlainly(transport, &accept_value);
     return listener;
+}
+
+/// A client ends a connection of which it is told what it did not offer: RFC 6455 4.1 items 5 and 6.
+fn checkTaken(head: core.http.Head, data: *Object) Error!void {
+    const offer = core.opening.offer;
+    var view: c.Py_buffer = undefined;
+    try o.checkStatus(c.PyObject_GetBuffer(data, &view, c.PyBUF_SIMPLE));
+    defer c.PyBuffer_Release(&view);
+    var fields: [offer.own_field_count_max]core.http.Field = undefined;
+    return switch (offer.checkAnswer(head.fields, offer.findIn(args.slice(&view), &fields)) orelse return) {
+        .subprotocol => errors.raise("ValueError", "Sec-WebSocket-Protocol of a 101 must be one subprotocol that the client offered"),
+        .extension => errors.raise("ValueError", "Sec-WebSocket-Extensions of a 101 must have only extensions that the client offered"),
+    };
 }
 
 /// The answer that most servers give: nothing in it is theirs.
@@ -222,8 +240,8 @@ fn headOf(data: *Object) Error!*Object {
     try o.checkStatus(c.PyObject_GetBuffer(data, &view, c.PyBUF_SIMPLE));
     defer c.PyBuffer_Release(&view);
     const bytes = args.slice(&view);
-    const end = std.mem.find(u8, bytes, "\r\n\r\n") orelse bytes.len - 4;
-    return o.bytes(bytes[0 .. end + 4]);
+    const end = std.mem.find(u8, bytes, "\r\n\r\n") orelse return o.bytes(bytes);
+    return o.bytes(bytes[0 .. end + "\r\n\r\n".len]);
 }
 
 /// Takes the reference to `data` over.

@@ -7,6 +7,7 @@
 const std = @import("std");
 const corpus = @import("../testing/corpus_fuzz.zig");
 const http = @import("../http/head.zig");
+const offers = @import("offer.zig");
 const reference = @import("../http/head_fuzz.zig");
 const request = @import("request.zig");
 const response = @import("response.zig");
@@ -187,6 +188,12 @@ fn referenceUpgrade(line: http.RequestLine, fields: []const http.Field) request.
     if (version.count != 1 or !std.mem.eql(u8, version.last, "13")) return .{ .failure = .version };
     const sent = valuesOf(fields, "sec-websocket-key");
     if (sent.count != 1 or !isSixteenBytes(sent.last)) return .{ .failure = .key };
+    if (offers.checkOffer(fields)) |failure| return .{
+        .failure = switch (failure) { // judged in offer_test.zig
+            .subprotocol => .subprotocols,
+            .extension => .extensions,
+        },
+    };
     var digest: [20]u8 = undefined;
     var hashed: [24 + 36]u8 = undefined;
     hashed[0..24].* = sent.last[0..24].*;

@@ -3,6 +3,7 @@
 const std = @import("std");
 const head_reader = @import("../http/head.zig");
 const keys = @import("key.zig");
+const offers = @import("offer.zig");
 const write = @import("../http/write.zig");
 const Head = head_reader.Head;
 
@@ -15,6 +16,8 @@ pub const Failure = enum {
     connection,
     version,
     key,
+    subprotocols,
+    extensions,
 
     /// 426 tells the client to come back with another version: `response.writeRefusal`.
     pub fn status(self: Failure) u16 {
@@ -31,6 +34,8 @@ pub const Failure = enum {
             .connection => "the Connection header does not have the token Upgrade",
             .version => "Sec-WebSocket-Version is not 13",
             .key => "Sec-WebSocket-Key is not one key of 16 bytes in base64",
+            .subprotocols => "Sec-WebSocket-Protocol is not a list of tokens",
+            .extensions => "Sec-WebSocket-Extensions is not a list of extensions",
         };
     }
 };
@@ -55,7 +60,7 @@ pub fn isHead(line: head_reader.RequestLine) bool {
 
 pub const Upgrade = union(enum) { accept: [keys.accept_size]u8, failure: Failure };
 
-/// RFC 6455 4.2.1 items 1 and 3 to 6, of a request that `checkHttp` has passed. `accept` is what the answer carries in
+/// RFC 6455 4.2.1 items 1 and 3 to 9, of a request that `checkHttp` has passed. `accept` is what the answer carries in
 /// Sec-WebSocket-Accept.
 pub fn checkUpgrade(line: head_reader.RequestLine, head: Head) Upgrade {
     // GET, HTTP/1.1 or higher. A higher version that looks like this one does not exist.
@@ -68,6 +73,10 @@ pub fn checkUpgrade(line: head_reader.RequestLine, head: Head) Upgrade {
     if (!std.mem.eql(u8, version, "13")) return .{ .failure = .version };
     const key = head.findOnly("Sec-WebSocket-Key") orelse return .{ .failure = .key };
     if (!keys.isValid(key)) return .{ .failure = .key };
+    if (offers.checkOffer(head.fields)) |failure| return .{ .failure = switch (failure) {
+        .subprotocol => .subprotocols,
+        .extension => .extensions,
+    } };
     return .{ .accept = keys.accept(key) };
 }
 

@@ -188,3 +188,9 @@ test "a request with what may not be in it is not written" {
     try std.testing.expectError(error.BadTarget, request.writeTo(&writer, "/a b", "example.com", sample_key));
     try std.testing.expectError(error.BadFieldValue, request.writeTo(&writer, "/", "a\r\nb", sample_key));
 }
+
+test "offers of subprotocols and extensions are lists" {
+    try expectRequest(null, key, key ++ "Sec-WebSocket-Protocol: a, b\r\nSec-WebSocket-Extensions: c; d=e, f\r\n");
+    try expectRequest(.subprotocols, key, key ++ "Sec-WebSocket-Protocol: a b\r\n");
+    try expectRequest(.extensions, key, key ++ "Sec-WebSocket-Extensions: c;\r\n");
+}

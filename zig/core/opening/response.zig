@@ -1,8 +1,10 @@
 //! A server's answer: what makes it the acceptance of an upgrade, and how to write one, or a refusal. RFC 6455 4.1, 4.2.2
 
 const std = @import("std");
+const extension_list = @import("extensions.zig");
 const head_reader = @import("../http/head.zig");
 const keys = @import("key.zig");
+const offers = @import("offer.zig");
 const write = @import("../http/write.zig");
 const Head = head_reader.Head;
 
@@ -12,6 +14,8 @@ pub const Failure = enum {
     connection,
     accept,
     has_body,
+    subprotocol,
+    extensions,
 
     pub fn message(self: Failure) [:0]const u8 {
         return switch (self) {
@@ -20,6 +24,8 @@ pub const Failure = enum {
             .connection => "the Connection header does not have the token Upgrade",
             .accept => "Sec-WebSocket-Accept does not belong to the key that was sent",
             .has_body => "the answer announces a body",
+            .subprotocol => "Sec-WebSocket-Protocol is not one subprotocol that was offered",
+            .extensions => "Sec-WebSocket-Extensions has more than what was offered",
         };
     }
 
@@ -30,12 +36,14 @@ pub const Failure = enum {
             .upgrade => "Upgrade",
             .connection => "Connection",
             .accept => "Sec-WebSocket-Accept",
+            .subprotocol => offers.subprotocol_field_name,
+            .extensions => extension_list.field_name,
         };
     }
 };
 
 /// RFC 6455 4.1, items 1 to 4 of what the client checks. `accept` is key.accept() of the key that was sent. Items 5 and
-/// 6, extensions and subprotocols that were not asked for, need to know what was. A 101 has no body whatever its fields
+/// 6 need to know what was offered: `checkTaken`. A 101 has no body whatever its fields
 /// say, RFC 9112 6.3; `strict` refuses one that says so, as no server may (RFC 9110 8.6, RFC 9112 6.1).
 pub fn check(head: Head, accept: *const [keys.accept_size]u8, strict: bool) ?Failure {
     const line = head_reader.parseStatusLine(head.start_line) orelse return .status;
@@ -49,6 +57,14 @@ pub fn check(head: Head, accept: *const [keys.accept_size]u8, strict: bool) ?Fai
     if (!std.mem.eql(u8, received, accept)) return .accept;
     if (strict and head.announcesBody()) return .has_body;
     return null;
+}
+
+/// RFC 6455 4.1, items 5 and 6. `offered` are fields of the request, others among them do not matter.
+pub fn checkTaken(head: Head, offered: []const head_reader.Field) ?Failure {
+    return switch (offers.checkAnswer(offered, head.fields) orelse return null) {
+        .subprotocol => .subprotocol,
+        .extension => .extensions,
+    };
 }
 
 /// Room for a plain acceptance.

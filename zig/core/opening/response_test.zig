@@ -75,6 +75,8 @@ test "what a response failure says" {
     try expectEqualStrings("Sec-WebSocket-Accept", response.Failure.accept.fieldName().?);
     try expectEqual(null, response.Failure.status.fieldName());
     try expectEqual(null, response.Failure.has_body.fieldName());
+    try expectEqualStrings("Sec-WebSocket-Protocol", response.Failure.subprotocol.fieldName().?);
+    try expectEqualStrings("Sec-WebSocket-Extensions", response.Failure.extensions.fieldName().?);
 }
 
 test "our answer is one that we accept" {
@@ -114,4 +116,14 @@ test "a whole refusal" {
     try expectEqualStrings("HTTP/1.1 426 Upgrade Required\r\n" ++ upgrade ++ "Sec-WebSocket-Version: 13\r\n" ++
         "Connection: Upgrade, close\r\nContent-Length: 0\r\n\r\n", old.finish().?);
     try std.testing.expectError(error.BadStatus, response.writeRefusal(&old, 0));
+}
+
+test "an answer may take what was offered" {
+    var parsed: Parsed = .{};
+    const head = parsed.read(switching ++ "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Extensions: x-a\r\n\r\n");
+    const chat: reader.Field = .{ .name = "Sec-WebSocket-Protocol", .value = "chat" };
+    const x_a: reader.Field = .{ .name = "Sec-WebSocket-Extensions", .value = "x-a" };
+    try expectEqual(null, response.checkTaken(head, &.{ chat, x_a }));
+    try expectEqual(.subprotocol, response.checkTaken(head, &.{x_a}));
+    try expectEqual(.extensions, response.checkTaken(head, &.{chat}));
 }
