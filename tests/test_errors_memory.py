@@ -79,6 +79,7 @@ FRAMES = [
     Frame(TEXT, b"a"), Frame(PING, b"ping"), Frame(BINARY, bytes(300)),
     Frame(BINARY, bytes(70_000)), Frame(BINARY, bytes(300_000)), wire.close(1000, "bye"),
 ]
+chosen = []
 BAD = [[], [Frame(3)], [Frame(BINARY, bytes(2000), rsv=1)]]
 
 class Listener(Recorder):
@@ -122,6 +123,33 @@ async def run_handshake(fail_at):
         transport.abort()
     await asyncio.sleep(0)
 
+async def run_waiting(fail_at):
+    loop = asyncio.get_running_loop()
+    transport = None
+    completed = False
+    chosen.append(loop.create_future())
+    listener = Listener()
+    try:
+        _testcapi.set_nomemory(fail_at, fail_at + 1)
+        try:
+            transport = driven.DrivenTransport(loop, loop.factory())
+            transport.feed(wire.request() + wire.encode(FRAMES[0], wire.MASKING_KEY))
+            chosen[-1].set_result(listener)
+            transport.protocol.decided(chosen[-1])
+            completed = True
+        finally:
+            _testcapi.remove_mem_hooks()
+    except MemoryError:
+        pass
+    if transport:
+        if not transport.is_closed:
+            transport.feed(wire.request())
+        transport.abort()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert "connected" not in listener.events or "disconnected" in listener.events
+    return completed and "connected" in listener.events
+
 async def main():
     failures = 0
     for bad in BAD:
@@ -131,6 +159,9 @@ async def main():
         await driven.serve(Listener, **options)
         for fail_at in range(300):
             await run_handshake(fail_at)
+        await driven.serve(lambda: chosen[-1], **options)
+        results = [await run_waiting(fail_at) for fail_at in range(400)]
+        assert not all(results) and all(results[-20:]), results
     # What cannot be raised where it happens is reported: by us, or by logging in other words.
     for error in unraisable:
         assert isinstance(error, MemoryError) or isinstance(error.__cause__, MemoryError), error

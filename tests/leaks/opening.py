@@ -102,6 +102,23 @@ async def server_factory(place: Place, number: int, how: str) -> None:
     await attempt(place, place.url("ours", f"/factory/{how}"))
 
 
+async def server_factory_waits(place: Place, number: int) -> None:
+    await attempt(place, place.url("ours", "/later"))
+
+
+async def waiting_client(place: Place, number: int, name: str, sent: bytes, action: str) -> None:
+    """A client that goes while the server's factory waits, or about when it has chosen."""
+    tls = stacks.client_tls() if name.endswith("tls") else None
+    _, writer = await asyncio.open_connection("127.0.0.1", place.ports[name], ssl=tls)
+    writer.write(sent)
+    await asyncio.sleep(0.0004 * (number % 10))
+    if action == "resets":
+        writer.transport.abort()
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+
+
 async def answered(place: Place, number: int, path: str) -> None:
     await attempt(place, place.url("raw", path))
 

@@ -19,6 +19,8 @@ from picows import (
     WSMsgType,
     WSTransport,
     WSUpgradeRequest,
+    WSUpgradeResponse,
+    WSUpgradeResponseWithListener,
     ws_create_server,
 )
 from picows.testing import wire
@@ -114,6 +116,8 @@ def factory(request: WSUpgradeRequest) -> Any:
         return Doing(where, ACTIONS[action])
     if action == "factory":
         return BAD_FACTORIES[where]()
+    if action == "later":
+        return _later()
     return None if action == "none" else Quiet()
 
 
@@ -121,7 +125,34 @@ def _raising() -> None:
     raise AskedForError("asked for")
 
 
-BAD_FACTORIES: dict[str, Callable[[], Any]] = {"raises": _raising, "is-wrong": object}
+async def _raising_later() -> None:
+    await asyncio.sleep(0)
+    _raising()
+
+
+async def _wrong_later() -> object:
+    await asyncio.sleep(0)
+    return object()
+
+
+def _taking_too_much() -> WSUpgradeResponseWithListener:
+    response = WSUpgradeResponse.create_101_response({"Sec-WebSocket-Protocol": "not-offered"})
+    return WSUpgradeResponseWithListener(response, Quiet())
+
+
+BAD_FACTORIES: dict[str, Callable[[], Any]] = {
+    "raises": _raising,
+    "is-wrong": object,
+    "raises-later": _raising_later,
+    "is-wrong-later": _wrong_later,
+    "takes-too-much": _taking_too_much,
+}
+
+
+async def _later() -> WSListener:
+    await asyncio.sleep(0.002)
+    return Quiet()
+
 
 OK = b"HTTP/1.1 200 OK\r\n"
 REDIRECT = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: "

@@ -12,7 +12,7 @@ from typing import Any
 
 import opening
 from opening import FAILURES, SECONDS_MAX, ended
-from places import ACTIONS, LARGE, Doing, Place, Quiet, factory
+from places import ACTIONS, BAD_FACTORIES, LARGE, Doing, Place, Quiet, factory
 from support import stacks
 
 from picows import WSMsgType, ws_broadcast, ws_connect, ws_create_server
@@ -210,8 +210,18 @@ def ways(stack: stacks.Stack) -> dict[str, Way]:
                 )
     for how in ("raises", "is-wrong"):
         found[f"client factory {how}"] = Way(partial(opening.factory_fails, how=how))
-    for how in ("raises", "is-wrong"):
+    for how in BAD_FACTORIES:
         found[f"server factory {how}"] = Way(partial(opening.server_factory, how=how))
+    found["server factory waits"] = Way(opening.server_factory_waits)
+    for name in ("ours", "ours-tls"):
+        for action in ("resets", "leaves"):
+            early = wire.request(line="GET /later HTTP/1.1") + bytes(100)
+            waiting = partial(opening.waiting_client, name=name, sent=early, action=action)
+            found[f"raw client {action} {name}, whose factory waits"] = Way(waiting)
+    for line in ("HEAD /none HTTP/1.0", "HEAD /later HTTP/1.1"):
+        sent = wire.request(line=line)
+        plain = partial(opening.raw_client, name="ours", sent=sent, is_reset=False)
+        found[line] = Way(plain)
     for what in ("status", "garbage", "accept", "cut", "body", "endless", "reset"):
         found[f"refused {what}"] = Way(partial(opening.answered, path=f"/{what}"))
     found["refused by us"] = Way(opening.refused_by_us)

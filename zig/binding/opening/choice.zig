@@ -89,7 +89,15 @@ pub fn decide(protocol: *Protocol, future: *Object) Error!void {
     defer o.decref(transport);
     if (transport.is_disconnected != 0 or transport.connection().isInputEnded()) return drop(protocol, transport);
     if (protocol.is_reading_paused) try o.callMethodVoid(transport.underlying_transport, transport.state.names.resume_reading, .{});
-    try protocols.goOn(protocol, transport);
+    protocols.goOn(protocol, transport) catch |failure| {
+        // No transport is there to close the connection, as one does that calls a protocol in vain.
+        const aside: errors.Aside = .begin();
+        defer aside.end();
+        if (!transport.connection().isInputEnded() and transport.connection().listener == null) {
+            transport.disconnect(false) catch transport.surface();
+        }
+        return failure;
+    };
 }
 
 pub fn isCancellation(state: *State, exception: *Object) bool {

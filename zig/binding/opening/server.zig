@@ -24,6 +24,7 @@ pub fn received(protocol: *Protocol, transport: *WSTransport, bytes: []const u8)
         try choices.hold(protocol, transport, bytes);
         return null;
     }
+    if (protocol.choice == .made and protocol.chosen == null) return null; // to answer it has failed
     var fields: [core.http.field_count_max]core.http.Field = undefined;
     const head = switch (protocol.reader.reader.next(bytes, &fields)) {
         .head => |head| head,
