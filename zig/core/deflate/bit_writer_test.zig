@@ -15,7 +15,7 @@ test "any numbers of any counts of bits" {
             const count = random.uintAtMost(u6, BitWriter.put_max);
             const value = random.int(u64) & (@as(u64, 1) << count) - 1;
             out.put(value, count);
-            expected.number(@intCast(value), count);
+            expected.number(value, count);
             try expectEqual(expected.bit_count, 8 * out.at + out.count);
             if (random.uintLessThan(u8, 10) == 0) {
                 out.alignToByte();

@@ -13,8 +13,8 @@ pub const Stream = struct {
     }
 
     /// The lowest bit first, RFC 1951 3.1.1.
-    pub fn number(self: *Stream, value: usize, count: usize) void {
-        for (0..count) |i| self.bit(value >> @intCast(i) & 1);
+    pub fn number(self: *Stream, value: u64, count: usize) void {
+        for (0..count) |i| self.bit(@intCast(value >> @intCast(i) & 1));
     }
 
     /// The highest bit first: that is how codes lie in a stream.
