@@ -159,7 +159,7 @@ async def test_a_future_does_as_well_and_a_second_awaitable_does_not(
         assert (await peer.read_head())[0].startswith("HTTP/1.1 500 ")
         await peer.close()
     [record] = complaints(caplog)
-    assert "a listener factory returns" in str(record.exc_info)
+    assert "a listener factory must return" in str(record.exc_info)
 
 
 async def test_an_exception_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:

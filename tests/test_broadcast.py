@@ -107,7 +107,7 @@ async def test_who_is_closing_or_gone_is_passed_over() -> None:
     ("arguments", "error", "message"),
     [
         (("x", b""), TypeError, "int"),
-        ((BINARY, 5), TypeError, "a message is"),
+        ((BINARY, 5), TypeError, "message must be"),
         ((BINARY,), TypeError, "missing the required argument 'message'"),
         ((BINARY, b"", 1, 0, 0, 0, 5), TypeError, "at most 7 positional"),
         ((WSMsgType.CLOSE, b""), ValueError, "send_close"),
@@ -128,7 +128,7 @@ async def test_what_may_not_be_sent(arguments: Any, error: Any, message: str) ->
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"max_queued": -1}, ValueError, "not negative"),
+        ({"max_queued": -1}, ValueError, "must be at least 0"),
         ({"max_queued": 1.5}, TypeError, "float"),
         ({"max_queued": None}, TypeError, "NoneType"),
         ({"when_full": "wait"}, ValueError, "'skip' or 'disconnect', not 'wait'"),

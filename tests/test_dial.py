@@ -276,10 +276,10 @@ async def test_a_redirect_stays_on_the_unix_socket(socket_path: str) -> None:
 async def test_one_place_to_connect_to(tmp_path: Path) -> None:
     path = tmp_path / "x.sock"
     for options in ({"proxy": "http://127.0.0.1:1"}, {"socket_factory": lambda _: None}):
-        with pytest.raises(ValueError, match="path excludes"):
+        with pytest.raises(ValueError, match="path cannot be combined"):
             await ws_connect(Recorder, "ws://localhost/", path=path, **options)
     for address in ({"host": "127.0.0.1"}, {"port": 0}):
-        with pytest.raises(ValueError, match="path excludes"):
+        with pytest.raises(ValueError, match="path cannot be combined"):
             await ws_create_server(lambda _: Echo(), path=path, **address)
 
 

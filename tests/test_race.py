@@ -282,7 +282,7 @@ def test_where_a_connection_comes_from(loop: str) -> None:
                 await close(transport)
             with pytest.raises(OSError, match=r"cannot connect from .*192\.0\.2\.1"):
                 await connect(url, local_addr=("192.0.2.1", 0))  # TEST-NET-1, RFC 5737
-            with pytest.raises(OSError, match="local_addr has no address of the family"):
+            with pytest.raises(OSError, match="local_addr has no address of the server"):
                 await connect(url, local_addr=("::1", 0))
 
     stacks.run(loop, main())

@@ -197,7 +197,7 @@ def test_where_no_answer_can_come_it_says_so(end: Ending, role: str, loop: str) 
         async with paired(role) as pair:
             if (ending := end(pair)) is not None:
                 await ending
-            with pytest.raises(ConnectionResetError, match="gone or ending"):
+            with pytest.raises(ConnectionResetError, match="closing or closed"):
                 await pair.transport.measure_roundtrip_time(1)
 
     run(loop, main())
@@ -238,7 +238,7 @@ async def test_pings_that_wait_are_bounded() -> None:
         measure = pair.transport.measure_roundtrip_time
         tasks = [asyncio.create_task(measure(1)) for _ in range(64)]
         pings = [await read_ping(pair) for _ in tasks]
-        with pytest.raises(RuntimeError, match="too many pings wait for an answer"):
+        with pytest.raises(RuntimeError, match="too many PINGs wait for an answer"):
             await measure(1)
         await cancelled(tasks.pop())  # makes room
         tasks.append(asyncio.create_task(measure(1)))

@@ -133,7 +133,7 @@ def test_flow_control(loop: str, role: str) -> None:
             assert underlying.get_write_buffer_limits() == (1 << 10, 1 << 20)
             with pytest.raises(ValueError, match="high-water mark"):
                 underlying.set_write_buffer_limits(high=1, low=2)
-            with pytest.raises(ValueError, match="not negative"):
+            with pytest.raises(ValueError, match="must be at least 0"):
                 underlying.set_write_buffer_limits(high=-1)
             with pytest.raises(TypeError):
                 underlying.set_write_buffer_limits(high="much")

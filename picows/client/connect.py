@@ -150,7 +150,9 @@ async def ws_connect(
     tls = Tls(ssl_context, _take_tls_options(kwargs))
     path = kwargs.pop("path", None)
     if path is not None and (through or socket_factory):
-        raise ValueError("path excludes proxy and socket_factory: it says where to connect to")
+        raise ValueError(
+            "path cannot be combined with proxy or socket_factory: it says where to connect to"
+        )
     seconds_max = _seconds_until_upgrade(websocket_handshake_timeout, tls)
     network = network_of(loop)
     opener: Any = network or loop

@@ -172,7 +172,7 @@ class Dialer:
             if not is_connected(sock):
                 if sock.family not in (socket.AF_INET, socket.AF_INET6):
                     raise ValueError(
-                        "socket_factory has to connect a socket that is neither IPv4 nor IPv6"
+                        "socket_factory must connect a socket that is neither IPv4 nor IPv6"
                     )
                 await self.loop.sock_connect(sock, (url.host, url.port))
             return LentSocket(sock)

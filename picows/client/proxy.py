@@ -52,7 +52,7 @@ def parse_proxy(proxy: str | None, ssl_context: SSLContext | None) -> Proxy | No
     """
     url = None if proxy is None else parse_url(proxy, check_scheme=False)
     if ssl_context is not None and (url is None or url.scheme != "https"):
-        raise ValueError("proxy_ssl_context is for the TLS connection to an https proxy")
+        raise ValueError("proxy_ssl_context needs a proxy with an https URL")
     if url is None:
         return None
     if url.scheme not in _SCHEMES:
@@ -62,14 +62,15 @@ def parse_proxy(proxy: str | None, ssl_context: SSLContext | None) -> Proxy | No
     if url.scheme in _SCHEMES_HTTP:
         basic_credentials(url)
     elif not f"{url.username or ''}{url.password or ''}".isascii():
-        raise WSInvalidURL(url.url, "its user name or password is not ASCII, as SOCKS has it")
+        raise WSInvalidURL(url.url, "its user name or password is not ASCII, which SOCKS requires")
     elif (
         url.scheme in ("socks5", "socks5h")
         and (url.username or url.password)
         and not all(1 <= len(text or "") <= 255 for text in (url.username, url.password))
     ):
         raise WSInvalidURL(
-            url.url, "SOCKS5 takes user name and password, of 1 to 255 characters (RFC 1929, 2)"
+            url.url,
+            "SOCKS5 needs a user name and a password of 1 to 255 characters each (RFC 1929, 2)",
         )
     return Proxy(url, Tls(ssl_context))
 
@@ -126,7 +127,7 @@ class ProxyStream(asyncio.BufferedProtocol):
     def check_nothing_came(self) -> None:
         """A server speaks when it is spoken to; what is here before that is not its."""
         if self._received:
-            raise WSProxyError("bytes came through the proxy before anything was asked for")
+            raise WSProxyError("bytes came through the proxy before the opening handshake began")
         if self._is_lost:
             raise self._lost()
 
@@ -196,7 +197,7 @@ async def connect_through(
     if tls.options and not url.is_secure:
         raise ValueError(f"{', '.join(tls.options)}: only meaningful with wss")
     if proxy.url.scheme in _SCHEMES_SOCKS4 and ":" in url.host:
-        raise WSProxyError("SOCKS4 knows no IPv6 addresses")
+        raise WSProxyError("SOCKS4 does not support IPv6 addresses")
     stream = ProxyStream()
     try:
         await dialer.connect(lambda: stream, proxy.url, proxy.tls)

@@ -66,7 +66,7 @@ def next_hop(hop: Hop, error: WSInvalidStatusError) -> Hop:
     try:
         url = parse_url(_websocket_url(urljoin(hop.url.url, location)))
     except WSInvalidURL as invalid:
-        raise refused("the server redirects to what is no WebSocket URL") from invalid
+        raise refused("the server redirects to a URL that is not for WebSocket") from invalid
     except ValueError:  # of urljoin; its text may quote a password
         raise refused("the server redirects to a malformed URL") from None
 

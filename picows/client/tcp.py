@@ -185,7 +185,7 @@ def _start(
 
 def _bind(sock: socket.socket, addresses: list[tuple[Any, ...]]) -> None:
     """Bind to the first address at which that can be done."""
-    failed = OSError("local_addr has no address of the family that is connected to")
+    failed = OSError("local_addr has no address of the server's address family")
     for address in addresses:
         try:
             return sock.bind(address)

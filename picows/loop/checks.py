@@ -77,7 +77,9 @@ def check_connect_options(options: Mapping[str, Any]) -> None:
     if (delay := options.get("happy_eyeballs_delay")) is not None:
         check_seconds("happy_eyeballs_delay", delay, is_used=False)
         if not 0 <= delay <= SECONDS_MAX:
-            raise ValueError("happy_eyeballs_delay must be at least 0, or None for one by one")
+            raise ValueError(
+                "happy_eyeballs_delay must be at least 0, or None to try one address at a time"
+            )
     if (count := options.get("interleave")) is not None and whole_number("interleave", count) < 0:
         raise ValueError("interleave must be at least 0")
 

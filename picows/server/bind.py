@@ -26,13 +26,13 @@ async def bind_sockets(
     """Bound, non-blocking sockets: the one given, or one for each address of the host or hosts."""
     if sock is not None:
         if host is not None or port is not None:
-            raise ValueError("sock excludes host and port: it is bound already")
+            raise ValueError("sock cannot be combined with host and port: it is already bound")
         if sock.type != socket.SOCK_STREAM:
             raise ValueError(f"sock is not a stream socket: {sock!r}")
         sock.setblocking(False)
         return [sock]
     if host is None and port is None:
-        raise ValueError("where to listen is missing: host and port, sock, or path")
+        raise ValueError("pass where to listen: host and port, sock, or path")
     sockets: list[socket.socket] = []
     try:
         for kind, address in await _addresses(loop, host, port, family, flags):
@@ -54,7 +54,9 @@ async def bind_sockets(
             if not _bind(made, address):
                 sockets.pop().close()
         if not sockets:
-            raise OSError(errno.EADDRNOTAVAIL, f"no address of host {host!r} is this machine's")
+            raise OSError(
+                errno.EADDRNOTAVAIL, f"no address of host {host!r} belongs to this machine"
+            )
     except BaseException:
         for made in sockets:
             made.close()

@@ -150,7 +150,7 @@ class TcpServer(asyncio.AbstractServer):
             if self._is_exhausted:
                 return  # it was said already
             self._is_exhausted = True
-            message = "accept() found no room for a connection, trying again every second"
+            message = "accept() lacks file descriptors or memory, trying again every second"
             self._loop.call_exception_handler({"message": message, "exception": error})
 
     def _retry(self, sock: socket.socket) -> None:

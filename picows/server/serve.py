@@ -144,7 +144,7 @@ async def ws_create_server(
     address: tuple[Any, ...] = (host, port)
     if path is not None:
         if host is not None or port is not None:
-            raise ValueError("path excludes host and port: it says where to listen")
+            raise ValueError("path cannot be combined with host and port: it says where to listen")
         name, address = "create_unix_server", (path,)
     if network is not None:
         create: Any = getattr(network, name)

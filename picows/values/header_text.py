@@ -12,7 +12,7 @@ WSHeadersLike = Mapping[str, str] | Iterable[tuple[str, str]]
 """Headers as users give them; a mapping may hold a name several times, as `CIMultiDict` does."""
 
 _NOT_HEADERS: Final = (
-    "extra_headers has to be a mapping or an iterable of pairs (name, value), all of them str"
+    "extra_headers must be a mapping or an iterable of pairs (name, value), all of them str"
 )
 
 

@@ -186,7 +186,7 @@ def _port(url: str, parts: SplitResult) -> int:
     if port is None:
         port = _PORTS_BY_SCHEME.get(parts.scheme)
         if port is None:
-            raise WSInvalidURL(url, "it has no port, and its scheme has no usual one")
+            raise WSInvalidURL(url, "it has no port, and its scheme has no default port")
     if port == 0:
         raise WSInvalidURL(url, "its port is not a number from 1 to 65535")
     return port

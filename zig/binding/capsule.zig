@@ -67,14 +67,14 @@ fn status(done: Error!void) c_int {
 
 fn slice(data: ?[*]u8, size: c.Py_ssize_t) Error![]u8 {
     if (size == 0) return &.{};
-    if (size < 0) return errors.raise("ValueError", "a size is a number of bytes and not negative");
-    const start = data orelse return errors.raise("ValueError", "a payload of more than 0 bytes is NULL");
+    if (size < 0) return errors.raise("ValueError", "a size must be at least 0");
+    const start = data orelse return errors.raise("ValueError", "a payload of more than 0 bytes must not be NULL");
     return start[0..@intCast(size)];
 }
 
 /// PICOWS_PY_FIN and so on: the high half of a frame's first byte (RFC 6455 5.2).
 fn readFlags(value: c_uint) Error!core.Flags {
-    if (value & ~@as(c_uint, 0xF0) != 0) return errors.raise("ValueError", "flags are PICOWS_PY_FIN, PICOWS_PY_RSV1, PICOWS_PY_RSV2 and PICOWS_PY_RSV3");
+    if (value & ~@as(c_uint, 0xF0) != 0) return errors.raise("ValueError", "flags must be a combination of PICOWS_PY_FIN, PICOWS_PY_RSV1, PICOWS_PY_RSV2 and PICOWS_PY_RSV3");
     return @bitCast(@as(u4, @intCast(value >> 4)));
 }
 
@@ -85,7 +85,7 @@ fn send(self: *WSTransport, msg_type: c_int, payload: ?[*]u8, size: c.Py_ssize_t
 
 fn sendReuse(self: *WSTransport, msg_type: c_int, payload: ?[*]u8, size: c.Py_ssize_t, flags: c_uint) callconv(.c) c_int {
     // Where there is no payload, there is still the room in front of it.
-    const start = payload orelse return status(errors.raise("ValueError", "the payload of send_reuse is NULL"));
+    const start = payload orelse return status(errors.raise("ValueError", "the payload of send_reuse must not be NULL"));
     var data = slice(start, size) catch return -1;
     data.ptr = start;
     return status(calls.sendReuse(self, msg_type, data, readFlags(flags) catch return -1));

@@ -94,7 +94,7 @@ pub const Message = struct {
         if (c.PyObject_GetBuffer(value, &message.view, c.PyBUF_SIMPLE) < 0) {
             if (c.PyErr_ExceptionMatches(c.exception("TypeError")) == 0) return error.Python;
             const class: *Object = @ptrCast(value.ob_type);
-            return errors.raiseFormat("TypeError", "a message is str, bytes-like or None, not %R", .{class});
+            return errors.raiseFormat("TypeError", "message must be str, bytes-like or None, not %R", .{class});
         }
         message.has_view = true;
         message.data = slice(&message.view);

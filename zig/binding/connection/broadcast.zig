@@ -82,7 +82,7 @@ fn readLimit(value: ?*Object) Error!usize {
     // Without an exception to raise, what is too large becomes the largest there is.
     const size = c.PyNumber_AsSsize_t(object, null);
     if (size == -1 and c.PyErr_Occurred() != null) return error.Python;
-    if (size < 0) return errors.raise("ValueError", "max_queued is a number of bytes and not negative");
+    if (size < 0) return errors.raise("ValueError", "max_queued must be at least 0");
     return @intCast(size);
 }
 
@@ -91,7 +91,7 @@ fn readPolicy(value: ?*Object) Error!Policy {
     inline for (.{ Policy.skip, Policy.disconnect }) |policy| {
         if (o.isText(object, @tagName(policy))) return policy;
     }
-    return errors.raiseFormat("ValueError", "when_full is 'skip' or 'disconnect', not %R", .{object});
+    return errors.raiseFormat("ValueError", "when_full must be 'skip' or 'disconnect', not %R", .{object});
 }
 
 fn checkAll(state: *State, transports: *Object) Error!void {
@@ -100,7 +100,7 @@ fn checkAll(state: *State, transports: *Object) Error!void {
     for (0..count) |index| {
         const object = c.PyTuple_GetItem(transports, @intCast(index)).?;
         if (!o.isInstance(object, state.types.WSTransport)) {
-            return errors.raiseFormat("TypeError", "ws_broadcast() sends to WSTransport objects, not to %R", .{object});
+            return errors.raiseFormat("TypeError", "ws_broadcast() takes WSTransport objects, not %R", .{object});
         }
         const transport: *WSTransport = @ptrCast(object);
         if (transport.connection().thread != thread) {

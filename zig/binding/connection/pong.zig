@@ -33,7 +33,7 @@ fn futureOf(who: Who) ?*Object {
 /// Sends the listener's kind of ping.
 pub fn send(transport: *WSTransport, who: Who) Error!void {
     const connection = transport.connection();
-    const listener = o.incref(connection.listener orelse return errors.raise("RuntimeError", "no ping can be sent before the opening handshake is done"));
+    const listener = o.incref(connection.listener orelse return errors.raise("RuntimeError", "no PING can be sent before the opening handshake is done"));
     defer o.decref(listener);
     connection.has_usual_pings = try listeners.pingsAreUsual(listener, transport.state);
     try makeRoom(connection);
@@ -57,7 +57,7 @@ fn sendUsual(transport: *WSTransport, who: Who) Error!void {
 fn note(connection: *Connection, who: Who, payload: ?[]const u8) Error!void {
     const is_noted = connection.pings.sent(who, payload);
     const future = futureOf(who) orelse return;
-    if (!is_noted) return errors.raise("RuntimeError", "too many pings wait for an answer: at most 64 can");
+    if (!is_noted) return errors.raise("RuntimeError", "too many PINGs wait for an answer: the limit is 64");
     _ = o.incref(future);
 }
 
@@ -84,7 +84,7 @@ pub fn noteSent(transport: *WSTransport, payload: []const u8) void {
 pub fn measure(transport: *WSTransport) Error!*Object {
     const connection = transport.connection();
     if (sends.isOver(transport) or connection.isInputEnded() or try isClosing(transport)) {
-        return errors.raise("ConnectionResetError", "no ping can be answered any more: the connection is gone or ending");
+        return errors.raise("ConnectionResetError", "no PING can be answered any more: the connection is closing or closed");
     }
     const future = try o.callMethod(connection.endpoint.loop, transport.state.names.create_future, .{});
     errdefer o.decref(future);
@@ -181,7 +181,7 @@ pub fn end(transport: *WSTransport) void {
 }
 
 fn fail(transport: *WSTransport, future: *Object) Error!void {
-    const text = try o.text("the connection ended before the ping was answered");
+    const text = try o.text("the connection ended before the PING was answered");
     defer o.decref(text);
     const exception = try o.call(c.exception("ConnectionResetError"), .{text});
     defer o.decref(exception);

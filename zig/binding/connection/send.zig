@@ -25,8 +25,8 @@ pub fn dataOpcode(msg_type: c_long, payload_size: usize, flags: core.Flags) Erro
     const number = std.math.cast(u4, msg_type) orelse return unknownType(msg_type);
     const opcode: core.Opcode = @fromBackingInt(@intCast(number));
     core.sending.checkFrame(opcode, flags, payload_size) catch |misuse| return switch (misuse) {
-        error.CloseHasItsOwnFunction => errors.raise("ValueError", "a CLOSE frame is sent with send_close()"),
-        error.OversizedControl => errors.raise("ValueError", "a PING or PONG has at most 125 bytes"),
+        error.CloseHasItsOwnFunction => errors.raise("ValueError", "a CLOSE frame must be sent with send_close()"),
+        error.OversizedControl => errors.raise("ValueError", "the payload of a PING or PONG must be at most 125 bytes"),
         error.FragmentedControl => errors.raise("ValueError", "a PING or PONG cannot be a fragment: fin must be True"),
         else => unknownType(msg_type),
     };
@@ -34,7 +34,7 @@ pub fn dataOpcode(msg_type: c_long, payload_size: usize, flags: core.Flags) Erro
 }
 
 fn unknownType(msg_type: c_long) Error {
-    return errors.raiseFormat("ValueError", "msg_type is a WSMsgType, not %ld", .{msg_type});
+    return errors.raiseFormat("ValueError", "msg_type must be a WSMsgType, not %ld", .{msg_type});
 }
 
 /// The close code of a CLOSE that a user may send, or ValueError (RFC 6455 5.5.1, 7.4).
@@ -42,8 +42,8 @@ pub fn closeCode(value: c_long, reason: []const u8) Error!core.CloseCode {
     const code: core.CloseCode = @fromBackingInt(@intCast(std.math.cast(u16, value) orelse 0xFFFF));
     core.sending.checkClose(code, reason) catch |misuse| return switch (misuse) {
         error.CloseReasonWithoutCode => errors.raise("ValueError", "a close message needs a close code other than NO_INFO"),
-        error.CloseReasonTooLong => errors.raise("ValueError", "a close message has at most 123 bytes"),
-        error.CloseReasonNotUtf8 => errors.raise("ValueError", "a close message is UTF-8 text"),
+        error.CloseReasonTooLong => errors.raise("ValueError", "a close message must be at most 123 bytes"),
+        error.CloseReasonNotUtf8 => errors.raise("ValueError", "a close message must be UTF-8 text"),
         else => errors.raiseFormat("ValueError", "close code %ld may not be sent: use a WSCloseCode or 3000 to 4999", .{value}),
     };
     return code;

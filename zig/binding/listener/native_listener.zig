@@ -38,7 +38,7 @@ pub const NativeListener = extern struct {
 
 pub fn create(state: *State, callbacks: *const Callbacks, data: ?*anyopaque) Error!*Object {
     if (callbacks.size != @sizeOf(Callbacks)) {
-        return errors.raise("ValueError", "callbacks.size is not sizeof(picows_py_callbacks): begin with PICOWS_PY_CALLBACKS_INIT");
+        return errors.raise("ValueError", "callbacks.size must be sizeof(picows_py_callbacks): start with PICOWS_PY_CALLBACKS_INIT");
     }
     const self = try o.allocate(NativeListener, state.types.NativeListener);
     self.table = base.vtable;

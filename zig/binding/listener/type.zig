@@ -26,7 +26,7 @@ pub const vtable: VTable = .{
 /// Cython lets None through where it was told a class. True after raising TypeError.
 inline fn refuseNone(argument: anytype) bool {
     if (@as(*Object, @ptrCast(argument)) != c.none()) return false;
-    errors.raise("TypeError", "a callback of WSListener takes a WSTransport or a WSFrame, not None") catch {};
+    errors.raise("TypeError", "a callback of WSListener must be given a WSTransport or a WSFrame, not None") catch {};
     return true;
 }
 

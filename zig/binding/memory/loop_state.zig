@@ -186,7 +186,7 @@ comptime {
 
 fn readSeed(seed: *Object) Error![seed_size]u8 {
     const data = try o.bytesData(seed);
-    if (data.len != seed_size) return errors.raise("ValueError", "a seed is 32 bytes from os.urandom");
+    if (data.len != seed_size) return errors.raise("ValueError", "a seed must be 32 bytes from os.urandom");
     return data[0..seed_size].*;
 }
 

@@ -88,7 +88,7 @@ pub const Input = struct {
     }
 
     fn unexpected() Error {
-        return errors.raise("RuntimeError", "buffer_updated() says more than get_buffer() had room for");
+        return errors.raise("RuntimeError", "buffer_updated() reports more than get_buffer() had room for");
     }
 
     pub fn giveBack(received: Received, loop: *LoopState) void {

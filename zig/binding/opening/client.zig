@@ -20,7 +20,7 @@ const refusal_body_size_max = 64 * 1024;
 /// The log shows no headers: some are secrets.
 pub fn sendRequest(transport: *WSTransport) Error!void {
     const endpoint = transport.connection().endpoint;
-    if (endpoint.log_debug) log.debug(endpoint, "upgrade request: %r", .{endpoint.request});
+    if (endpoint.log_debug) log.debug(endpoint, "opening handshake request: %r", .{endpoint.request});
     try streams.queue(transport, o.incref(endpoint.request_bytes));
 }
 
@@ -192,7 +192,7 @@ pub fn ended(protocol: *Protocol, transport: *WSTransport) Error!void {
 /// The connection is gone; if that is before the handshake was done, a client's wait for it ends.
 pub fn lost(protocol: *Protocol, cause: *Object) Error!void {
     if (protocol.upgraded == null) return;
-    const text = try o.text("the connection was closed before the server answered the upgrade request");
+    const text = try o.text("the connection was closed before the server answered the opening handshake");
     defer o.decref(text);
     const exception = try o.call(protocol.endpoint.state.imports.WSHandshakeError, .{text});
     defer o.decref(exception);

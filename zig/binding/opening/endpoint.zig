@@ -79,14 +79,14 @@ fn create(class: *c.PyTypeObject, args: *Object, kwargs: ?*Object) Error!*Object
         &given.coalesce_sends,
     ) == 0) return error.Python;
     const state: *State = @ptrCast(@alignCast(c.PyType_GetModuleState(class).?));
-    if (!o.isInstance(&given.loop_state.ob, state.types.LoopState)) return errors.raise("TypeError", "loop_state is a LoopState");
+    if (!o.isInstance(&given.loop_state.ob, state.types.LoopState)) return errors.raise("TypeError", "loop_state must be a LoopState");
     given.handshake_seconds = if (o.isNone(handshake_timeout)) std.math.inf(f64) else try o.toFloat(handshake_timeout);
     if (!o.isNone(handshake_timeout) and !isTime(given.handshake_seconds)) {
         return errors.raise("ValueError", "handshake_timeout must be None, or more than 0 and at most 1000000000 seconds");
     }
     if (given.enable_auto_ping != 0) try checkAutoPing(&given);
-    if (pending_max < 1) return errors.raise("ValueError", "max_pending_handshakes is at least 1");
-    if (given.max_frame_size < 0) return errors.raise("ValueError", "max_frame_size is a number of bytes and not negative");
+    if (pending_max < 1) return errors.raise("ValueError", "max_pending_handshakes must be at least 1");
+    if (given.max_frame_size < 0) return errors.raise("ValueError", "max_frame_size must be at least 0");
     given.pending = .{ .count_max = @intCast(pending_max) };
     given.is_client = !o.isNone(given.request);
     given.log_debug = try log.isEnabled(state, given.logger, log.debug_level);

@@ -72,7 +72,7 @@ fn writeStatusLine(writer: *Writer, response: Response) Error!void {
     // What is no u16 is none of the statuses that can be sent either.
     const status = std.math.cast(u16, response.status) orelse 0;
     writer.statusLine(try o.bytesData(response.version), status) catch |failure| return switch (failure) {
-        error.BadStatus => errors.raiseFormat("ValueError", "status %ld cannot be sent: HTTP has 100 to 599", .{response.status}),
+        error.BadStatus => errors.raiseFormat("ValueError", "status %ld cannot be sent: it must be 100 to 599", .{response.status}),
         else => errors.raiseFormat("ValueError", "HTTP version %R is malformed", .{response.version}),
     };
     if (response.content_size > 0 and !core.status.mayHaveContent(status)) {

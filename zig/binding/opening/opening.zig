@@ -56,7 +56,7 @@ fn headersOf(state: *State, data: *Object) Error!*Object {
 
 pub fn checkListener(state: *State, listener: *Object) Error!void {
     if (o.isInstance(listener, state.types.WSListener)) return;
-    return errors.raiseFormat("TypeError", "a listener derives from WSListener, unlike %R", .{listener});
+    return errors.raiseFormat("TypeError", "a listener must be an instance of WSListener, not %R", .{listener});
 }
 
 /// The handshake is done: frames follow.

@@ -285,7 +285,7 @@ fn pauseWriting(self: *Protocol, _: ?*Object) callconv(.c) ?*Object {
 /// More than the high-water mark is queued. Returns what the listener's callback did.
 pub fn paused(self: *Protocol) Error!*Object {
     if (self.transport) |transport| transport.connection().is_paused = true;
-    return flowControl(self, "pause_writing", listeners.pauseIsDefault, "the peer reads slower than messages are sent: more than the high-water mark is queued");
+    return flowControl(self, "pause_writing", listeners.pauseIsDefault, "the peer reads slower than messages are sent: the queue is above the high-water mark");
 }
 
 fn resumeWriting(self: *Protocol, _: ?*Object) callconv(.c) ?*Object {
@@ -298,7 +298,7 @@ pub fn resumed(self: *Protocol) Error!*Object {
         transport.connection().is_paused = false;
         try send.heldPong(transport);
     }
-    return flowControl(self, "resume_writing", listeners.resumeIsDefault, "what was queued has fallen below the low-water mark");
+    return flowControl(self, "resume_writing", listeners.resumeIsDefault, "the queue has fallen below the low-water mark");
 }
 
 fn flowControl(self: *Protocol, comptime name: []const u8, comptime isDefault: anytype, comptime warning: [:0]const u8) Error!*Object {

@@ -158,7 +158,7 @@ fn choose(transport: *WSTransport, result: *Object) Error!Chosen {
     if (o.isNone(result)) return .{ .response = try errorResponse(state, 404, "404 Not Found"), .status = 404, .listener = null };
     if (o.isInstance(result, state.types.WSListener)) return .{ .response = null, .status = 101, .listener = @ptrCast(o.incref(result)) };
     if (!o.isInstance(result, state.imports.WSUpgradeResponseWithListener)) {
-        return errors.raiseFormat("TypeError", "a listener factory returns a WSListener, a WSUpgradeResponseWithListener or None, or an awaitable of one, not %R", .{result});
+        return errors.raiseFormat("TypeError", "a listener factory must return a WSListener, a WSUpgradeResponseWithListener or None, or an awaitable of one, not %R", .{result});
     }
     const response = try o.check(c.PyObject_GetAttr(result, names.response));
     errdefer o.decref(response);
@@ -183,7 +183,7 @@ fn refuse(protocol: *Protocol, transport: *WSTransport, status: u16, message: [:
     defer o.decref(reason);
     const number = try o.check(c.PyLong_FromLong(status));
     defer o.decref(number);
-    log.write(transport.connection().endpoint, transport.state.names.warning, "upgrade refused with %d: %s", .{ number, reason });
+    log.write(transport.connection().endpoint, transport.state.names.warning, "opening handshake refused with %d: %s", .{ number, reason });
     try respondError(protocol, transport, status, message);
     return null;
 }

@@ -112,7 +112,7 @@ fn create(class: *c.PyTypeObject, arguments: *Object, kwargs: ?*Object) Error!*O
     var seconds: f64 = std.math.nan(f64);
     if (c.PyArg_ParseTupleAndKeywords(arguments, kwargs, "OO|OOd:Acceptor", &names, &endpoint, &listening, &wrap, &engine, &seconds) == 0) return error.Python;
     const state: *State = @ptrCast(@alignCast(c.PyType_GetModuleState(class).?));
-    if (!o.isInstance(endpoint, state.types.Endpoint)) return errors.raise("TypeError", "endpoint is an Endpoint");
+    if (!o.isInstance(endpoint, state.types.Endpoint)) return errors.raise("TypeError", "endpoint must be an Endpoint");
     const kind = try interface.kindOf(engine);
     socket.setNoDelay(try interface.handleOf(state, listening));
     const self = try o.allocate(Acceptor, @ptrCast(class));

@@ -31,7 +31,7 @@ fn create(class: *c.PyTypeObject, arguments: *Object, kwargs: ?*Object) Error!*O
     var secured: *Object = c.none();
     if (c.PyArg_ParseTupleAndKeywords(arguments, kwargs, "OO|OOO:TcpTransport", &names, &endpoint, &sock, &wrap, &engine, &secured) == 0) return error.Python;
     const state: *State = @ptrCast(@alignCast(c.PyType_GetModuleState(class).?));
-    if (!o.isInstance(endpoint, state.types.Endpoint)) return errors.raise("TypeError", "endpoint is an Endpoint");
+    if (!o.isInstance(endpoint, state.types.Endpoint)) return errors.raise("TypeError", "endpoint must be an Endpoint");
     const tls: ?TcpTransport.Tls = if (o.isNone(wrap)) null else .{ .wrap = wrap, .kind = try kindOf(engine) };
     const self = try TcpTransport.connected(class, @ptrCast(endpoint), sock, tls, if (o.isNone(secured)) null else secured);
     return &self.ob;
@@ -157,7 +157,7 @@ fn limit(value: ?*Object) Error!?usize {
     if (o.isNone(object)) return null;
     const size = c.PyNumber_AsSsize_t(object, null);
     if (size == -1 and c.PyErr_Occurred() != null) return error.Python;
-    if (size < 0) return errors.raise("ValueError", "a limit is a number of bytes and not negative");
+    if (size < 0) return errors.raise("ValueError", "a limit of the write buffer must be at least 0");
     return @intCast(size);
 }
 
@@ -167,7 +167,7 @@ fn getProtocol(self: *TcpTransport, _: ?*Object) callconv(.c) ?*Object {
 }
 
 fn setProtocol(_: *TcpTransport, _: *Object) callconv(.c) ?*Object {
-    return c.PyErr_Format(c.exception("NotImplementedError"), "a TCP transport of picows keeps its protocol; pass use_aiofastnet=False for one of the event loop's");
+    return c.PyErr_Format(c.exception("NotImplementedError"), "the protocol of a picows TCP transport cannot be changed; pass use_aiofastnet=False to use the event loop's transport");
 }
 
 const extra_signature: args.Signature = .{ .method = "get_extra_info", .names = &.{ "name", "default" }, .required = 1 };

@@ -38,7 +38,7 @@ pub const Output = extern struct {
         try o.checkStatus(c.PyObject_GetBuffer(data, &waiting.buffer, c.PyBUF_SIMPLE));
         errdefer c.PyBuffer_Release(&waiting.buffer);
         // It is asked for its memory a second time.
-        if (sent > waiting.buffer.len) return errors.raise("BufferError", "an object shows fewer bytes than were sent of it already");
+        if (sent > waiting.buffer.len) return errors.raise("BufferError", "an object shows fewer bytes than were already sent of it");
         if (self.last) |last| last.next = waiting else self.first = waiting;
         self.last = waiting;
         self.size += waiting.rest().len;

@@ -30,7 +30,7 @@ pub fn sendBytearray(self: *WSTransport, msg_type: c_long, buffer: []u8, offset:
     if (offset < core.header_size_max) {
         return errors.raise("ValueError", "msg_offset must leave at least 14 bytes in front of the message for the frame header");
     }
-    if (offset > buffer.len) return errors.raise("ValueError", "msg_offset lies behind the end of the buffer");
+    if (offset > buffer.len) return errors.raise("ValueError", "msg_offset must not be larger than the buffer");
     try self.checkThread("send_reuse_external_bytearray");
     const payload = buffer[@intCast(offset)..];
     const opcode = try frames.dataOpcode(msg_type, payload.len, flags);

@@ -64,9 +64,9 @@ fn sendReuseExternalBuffer(self: *WSTransport, msg_type: c_int, payload: ?[*]u8,
 }
 
 fn sendReuse(self: *WSTransport, msg_type: c_int, payload: ?[*]u8, size: c.Py_ssize_t, flags: core.Flags) Error!void {
-    if (size < 0) return errors.raise("ValueError", "msg_size is a number of bytes and not negative");
+    if (size < 0) return errors.raise("ValueError", "msg_size must be at least 0");
     // Where there is no payload, there is still the room in front of it.
-    const start = payload orelse return errors.raise("ValueError", "msg_ptr is NULL: it must point behind at least 14 writable bytes");
+    const start = payload orelse return errors.raise("ValueError", "msg_ptr must not be NULL, and at least 14 writable bytes must precede it");
     try calls.sendReuse(self, msg_type, start[0..@intCast(size)], flags);
 }
 
