@@ -175,3 +175,36 @@ async def test_a_child_of_a_fork_sends_nothing(role: str, transports: str) -> No
         assert await pair.peer.read_frame() == Frame(TEXT, b"from the parent")
         pair.peer.send(Frame(TEXT, b"to the parent"))
         assert await pair.listener.until_frames(1) == [Frame(TEXT, b"to the parent")]
+
+
+@pytest.mark.parametrize("graceful", [True, False])
+@pytest.mark.parametrize("stack", stacks.STACKS, ids=str)
+def test_a_child_of_a_fork_ends_nothing(stack: Stack, graceful: bool) -> None:
+    """TLS sent its close_notify, and a loop's transport left the set of sockets that both watch."""
+
+    async def main() -> None:
+        recorders: list[Recorder] = []
+
+        def factory(request: Any) -> Recorder:
+            recorders.append(Recorder())
+            return recorders[0]
+
+        from picows import ws_connect
+
+        async with serving(factory, **stack.server_options) as port:
+            transport, _ = await ws_connect(Recorder, stack.url(port), **stack.client_options)
+            await transport.measure_roundtrip_time(1)
+            child = os.fork()
+            if child == 0:
+                try:
+                    for each in (transport, recorders[0].transport):
+                        each.disconnect(graceful)
+                finally:
+                    os._exit(0)
+            assert (await asyncio.to_thread(os.waitpid, child, 0))[1] == 0
+            async with asyncio.timeout(5):
+                assert len(await transport.measure_roundtrip_time(1)) == 1
+            transport.disconnect()
+            await transport.wait_disconnected()
+
+    stacks.run(stack.loop, main())

@@ -116,6 +116,8 @@ pub const WSTransport = extern struct {
         connection_.session.drop();
         pong.end(self);
         connection_.is_disconnecting = true;
+        // TLS would send that this is the end, and an event loop's transport leaves a set of sockets that is the parent's too.
+        if (connection_.stream.own == null and connection_.isInherited()) return;
         const names = &self.state.names;
         try o.callMethodVoid(self.underlying_transport, if (graceful) names.close else names.abort, .{});
     }
