@@ -59,9 +59,9 @@ class Dialer:
             address = url.host, url.port
             return begin(endpoint, await finish_tcp(self.loop, started, address))
         if url.is_secure and self._connects_itself() and (engine := own_engine()):
-            wrap, seconds = tls.client_wrap(url.host)
+            how = tls.client_wrap(url.host)
             sock = await self._connected_socket(url)
-            return await begin_tls(endpoint, cast(socket.socket, sock), engine, wrap, seconds)
+            return await begin_tls(endpoint, cast(socket.socket, sock), engine, *how)
         if not self._is_own(url):
             return cast(Protocol, await self.connect(endpoint, url, tls))
         return begin(endpoint, cast(socket.socket, await self._connected_socket(url)))

@@ -28,14 +28,19 @@ def begin(endpoint: Endpoint, sock: socket.socket) -> Protocol:
 
 
 async def begin_tls(
-    endpoint: Endpoint, sock: socket.socket, engine: str, wrap: Wrap, seconds: float | None
+    endpoint: Endpoint,
+    sock: socket.socket,
+    engine: str,
+    wrap: Wrap,
+    seconds: float | None,
+    shutdown_seconds: float,
 ) -> Protocol:
     """Like `begin`, behind a TLS handshake. Raises what it failed with, as ssl has it."""
     from .._native import TcpTransport
 
     secured = asyncio.get_running_loop().create_future()
     try:
-        transport = TcpTransport(endpoint, sock, wrap, engine, secured)
+        transport = TcpTransport(endpoint, sock, wrap, engine, secured, shutdown_seconds)
     except BaseException:
         sock.close()
         raise

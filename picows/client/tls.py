@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..loop.checks import check_tls_seconds
-from ..loop.choose import Wrap
+from ..loop.choose import SHUTDOWN_SECONDS, Wrap
 
 _CLIENT_OPTIONS = frozenset(("server_hostname", "ssl_handshake_timeout", "ssl_shutdown_timeout"))
 
@@ -31,10 +31,10 @@ class Tls:
         """Options for TLS with a host, which names what its certificate is for."""
         return {"server_hostname": _certificate_name(host)} | self.options
 
-    def client_wrap(self, host: str) -> tuple[Wrap, float | None]:
-        """What makes the SSLObject of a connection to a host; the seconds that its handshake has.
+    def client_wrap(self, host: str) -> tuple[Wrap, float | None, float]:
+        """What makes the SSLObject of a connection to a host; the seconds of its two timeouts.
 
-        None for no limit of its own.
+        None for a handshake without a limit of its own.
         """
         options = self.client_options(host)
         if unknown := options.keys() - _CLIENT_OPTIONS:
@@ -46,7 +46,7 @@ class Tls:
         name = options["server_hostname"] or None
         context = self.client_context()
         wrap = functools.partial(context.wrap_bio, server_side=False, server_hostname=name)
-        return wrap, seconds
+        return wrap, seconds, options.get("ssl_shutdown_timeout") or SHUTDOWN_SECONDS
 
     def client_context(self) -> ssl.SSLContext:
         if self.context is not None:

@@ -8,6 +8,9 @@ import ssl
 import sys
 from collections.abc import Callable
 
+#: How long a peer may take to end its side when we have ended ours: asyncio's default.
+SHUTDOWN_SECONDS = 30.0
+
 #: Makes the SSLObject of a connection from two MemoryBIOs.
 Wrap = Callable[[ssl.MemoryBIO, ssl.MemoryBIO], ssl.SSLObject]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from .._native import Endpoint, WSAutoPingStrategy, WSListener
 from ..loop.checks import checked_port, whole_number
-from ..loop.choose import has_own_transport, own_engine
+from ..loop.choose import SHUTDOWN_SECONDS, has_own_transport, own_engine
 from ..loop.options import WSLoggerLike, check_aiofastnet, endpoint_arguments, resolve_logger
 from ..loop.state import network_of
 from ..values.handshake import WSUpgradeRequest, WSUpgradeResponseWithListener
@@ -203,4 +203,5 @@ def _acceptor(
         wrap=functools.partial(tls["ssl"].wrap_bio, server_side=True),
         engine=engine,
         handshake_seconds=tls["ssl_handshake_timeout"] or math.nan,
+        shutdown_seconds=tls["ssl_shutdown_timeout"] or SHUTDOWN_SECONDS,
     )

@@ -31,6 +31,7 @@ pub const Acceptor = extern struct {
     wrap: ?*Object,
     kind: engines.Kind,
     seconds: f64,
+    shutdown_seconds: f64,
     /// How many of the accepted connections are not lost. Changed by the thread of the event loop alone: a transport that
     /// the garbage collector takes, perhaps in another thread, is not taken off.
     count: usize,
@@ -39,7 +40,7 @@ pub const Acceptor = extern struct {
 
     pub fn tls(self: *const Acceptor) ?TcpTransport.Tls {
         const wrap = self.wrap orelse return null;
-        return .{ .wrap = wrap, .kind = self.kind, .seconds = if (std.math.isNan(self.seconds)) null else self.seconds };
+        return .{ .wrap = wrap, .kind = self.kind, .seconds = if (std.math.isNan(self.seconds)) null else self.seconds, .shutdown_seconds = self.shutdown_seconds };
     }
 
     pub fn attach(self: *Acceptor, transport: *TcpTransport) void {
@@ -104,13 +105,14 @@ fn new(class: *c.PyTypeObject, arguments: *Object, kwargs: ?*Object) callconv(.c
 }
 
 fn create(class: *c.PyTypeObject, arguments: *Object, kwargs: ?*Object) Error!*Object {
-    const names = [_]?[*:0]const u8{ "endpoint", "sock", "wrap", "engine", "handshake_seconds", null };
+    const names = [_]?[*:0]const u8{ "endpoint", "sock", "wrap", "engine", "handshake_seconds", "shutdown_seconds", null };
     var endpoint: *Object = undefined;
     var listening: *Object = undefined;
     var wrap: *Object = c.none();
     var engine: *Object = c.none();
     var seconds: f64 = std.math.nan(f64);
-    if (c.PyArg_ParseTupleAndKeywords(arguments, kwargs, "OO|OOd:Acceptor", &names, &endpoint, &listening, &wrap, &engine, &seconds) == 0) return error.Python;
+    var shutdown_seconds: f64 = interface.shutdown_seconds_default;
+    if (c.PyArg_ParseTupleAndKeywords(arguments, kwargs, "OO|OOdd:Acceptor", &names, &endpoint, &listening, &wrap, &engine, &seconds, &shutdown_seconds) == 0) return error.Python;
     const state: *State = @ptrCast(@alignCast(c.PyType_GetModuleState(class).?));
     if (!o.isInstance(endpoint, state.types.Endpoint)) return errors.raise("TypeError", "endpoint must be an Endpoint");
     const kind = try interface.kindOf(engine);
@@ -120,6 +122,7 @@ fn create(class: *c.PyTypeObject, arguments: *Object, kwargs: ?*Object) Error!*O
     self.listening = o.incref(listening);
     self.kind = kind;
     self.seconds = seconds;
+    self.shutdown_seconds = shutdown_seconds;
     if (!o.isNone(wrap)) self.wrap = o.incref(wrap);
     return &self.ob;
 }

@@ -70,10 +70,11 @@ pub fn cut(self: *TcpTransport) Error!void {
     try self.end(exception);
 }
 
-/// It took longer than a limit of its own.
-fn timeOut(self: *TcpTransport) Error!void {
+/// It took longer than a limit of its own, or the peer does not end its side.
+pub fn timeOut(self: *TcpTransport) Error!void {
     const own = self.secure orelse return;
     o.clear(&own.timer);
+    if (own.is_waiting) return self.end(c.none());
     if (own.engine.phase != .handshake) return;
     errors.raise("ConnectionAbortedError", "the TLS handshake took too long") catch {};
     const exception = errors.fetch();

@@ -18,21 +18,25 @@ const TcpTransport = tcp.TcpTransport;
 const Object = o.Object;
 const Error = o.Error;
 
+/// asyncio's default of ssl_shutdown_timeout.
+pub const shutdown_seconds_default = 30.0;
+
 pub fn new(class: *c.PyTypeObject, arguments: *Object, kwargs: ?*Object) callconv(.c) ?*Object {
     return o.toC(create(class, arguments, kwargs));
 }
 
 fn create(class: *c.PyTypeObject, arguments: *Object, kwargs: ?*Object) Error!*Object {
-    const names = [_]?[*:0]const u8{ "endpoint", "sock", "wrap", "engine", "secured", null };
+    const names = [_]?[*:0]const u8{ "endpoint", "sock", "wrap", "engine", "secured", "shutdown_seconds", null };
     var endpoint: *Object = undefined;
     var sock: *Object = undefined;
     var wrap: *Object = c.none();
     var engine: *Object = c.none();
     var secured: *Object = c.none();
-    if (c.PyArg_ParseTupleAndKeywords(arguments, kwargs, "OO|OOO:TcpTransport", &names, &endpoint, &sock, &wrap, &engine, &secured) == 0) return error.Python;
+    var shutdown_seconds: f64 = shutdown_seconds_default;
+    if (c.PyArg_ParseTupleAndKeywords(arguments, kwargs, "OO|OOOd:TcpTransport", &names, &endpoint, &sock, &wrap, &engine, &secured, &shutdown_seconds) == 0) return error.Python;
     const state: *State = @ptrCast(@alignCast(c.PyType_GetModuleState(class).?));
     if (!o.isInstance(endpoint, state.types.Endpoint)) return errors.raise("TypeError", "endpoint must be an Endpoint");
-    const tls: ?TcpTransport.Tls = if (o.isNone(wrap)) null else .{ .wrap = wrap, .kind = try kindOf(engine) };
+    const tls: ?TcpTransport.Tls = if (o.isNone(wrap)) null else .{ .wrap = wrap, .kind = try kindOf(engine), .shutdown_seconds = shutdown_seconds };
     const self = try TcpTransport.connected(class, @ptrCast(endpoint), sock, tls, if (o.isNone(secured)) null else secured);
     return &self.ob;
 }

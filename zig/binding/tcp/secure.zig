@@ -10,6 +10,7 @@ const errors = @import("cpython").errors;
 const handshake = @import("handshake.zig");
 const linux = @import("net").linux;
 const protocols = @import("../opening/protocol.zig");
+const timers = @import("../eventloop/timer.zig");
 const watching = @import("watch.zig");
 const writing = @import("writing.zig");
 const Chunk = @import("../memory/chunk.zig").Chunk;
@@ -26,20 +27,22 @@ pub const Secure = struct {
     engine: Engine,
     /// A future of whoever waits for the end of the handshake. A server's has nobody.
     secured: ?*Object = null,
-    /// The timer of a handshake with a limit of its own.
+    /// The timer of a handshake with a limit of its own, or of the end.
     timer: ?*Object = null,
+    /// How long the peer may take to end its side when we have ended ours.
+    shutdown_seconds: f64,
+    /// Our side has ended, and the peer's is waited for.
+    is_waiting: bool = false,
     /// What cannot be encrypted before more was received (a renegotiation of TLS 1.2), or before what is being encrypted.
     plaintext: Output = .{},
     is_encrypting: bool = false,
-    /// Bytes are on their way to the protocol.
-    is_draining: bool = false,
 
-    pub fn create(transport: *TcpTransport, wrap: *Object, kind: engines.Kind, secured: ?*Object) Error!*Secure {
+    pub fn create(transport: *TcpTransport, tls: TcpTransport.Tls, secured: ?*Object) Error!*Secure {
         const memory = try o.allocateBytes(@sizeOf(Secure));
         errdefer o.freeBytes(memory);
         const self: *Secure = @ptrCast(@alignCast(memory.ptr));
-        self.* = .{ .engine = undefined };
-        try self.engine.create(transport.endpoint.loop_state, wrap, kind);
+        self.* = .{ .engine = undefined, .shutdown_seconds = tls.shutdown_seconds };
+        try self.engine.create(transport.endpoint.loop_state, tls.wrap, tls.kind);
         if (secured) |future| self.secured = o.incref(future);
         return self;
     }
@@ -91,7 +94,7 @@ fn receive(self: *TcpTransport, protocol: *Protocol, scratch: *Chunk, to_the_end
     while (self.is_reading) {
         switch (linux.receive(self.handle, scratch.data[0..scratch.capacity])) {
             .not_ready => return if (self.is_broken) self.end(c.none()),
-            .failed => |code| return self.fail(code),
+            .failed => |code| return if (self.secure.?.is_waiting) self.end(c.none()) else self.fail(code),
             .count => |count| {
                 if (count == 0) return ended(self, protocol);
                 engine.feed(scratch.data[0..count]);
@@ -114,15 +117,46 @@ const reads_max = 4;
 
 /// An end without close_notify: what a WebSocket peer has to say of its end, a CLOSE says.
 fn ended(self: *TcpTransport, protocol: *Protocol) Error!void {
+    if (self.secure.?.is_waiting) return stopWaiting(self);
     if (protocol.transport == null) return handshake.cut(self);
+    engineOf(self).phase = .closing;
     try protocols.ended(protocol);
     return self.close();
+}
+
+/// The peer sent close_notify, and gets ours.
+fn notified(self: *TcpTransport, protocol: *Protocol) Error!void {
+    try shutdown(self);
+    try ended(self, protocol);
+}
+
+fn engineOf(self: *TcpTransport) *Engine {
+    return &self.secure.?.engine;
 }
 
 fn advance(self: *TcpTransport, protocol: *Protocol) Error!void {
     const engine = &self.secure.?.engine;
     if (engine.phase == .handshake and engine.hasInput()) try handshake.step(self);
     if (engine.phase == .open and engine.hasInput()) try drain(self, protocol);
+    if (self.secure.?.is_waiting and engine.hasInput()) try skip(self, protocol);
+}
+
+/// Nobody wants what still comes behind our own end, but the peer's.
+fn skip(self: *TcpTransport, protocol: *Protocol) Error!void {
+    const engine = engineOf(self);
+    while (self.secure.?.is_waiting) {
+        var memory = try protocols.room(protocol);
+        const chunk = o.incref(memory.chunk);
+        defer o.decref(chunk);
+        var size: usize = 0;
+        const step = fill(engine, &memory, &size) catch {
+            if (c.PyErr_ExceptionMatches(self.state.imports.SSLError) == 0) return error.Python;
+            c.PyErr_Clear();
+            return self.end(c.none());
+        };
+        if (step == .ended) return stopWaiting(self);
+        if (step == .want_read) return;
+    }
 }
 
 /// Decrypts what arrived and delivers it, a full memory at a time.
@@ -141,7 +175,7 @@ fn drain(self: *TcpTransport, protocol: *Protocol) Error!void {
         // Before the listener sees what arrived: an answer that OpenSSL has, as to a change of keys.
         try flush(self);
         if (size > 0) try protocols.received(protocol, size);
-        if (step == .ended and !self.is_closing) return ended(self, protocol);
+        if (step == .ended and !self.is_closing) return notified(self, protocol);
         try resumeEncrypting(self);
         if (step == .want_read) return;
     }
@@ -267,7 +301,7 @@ fn keepCiphertext(self: *TcpTransport, data: []const u8) Error!void {
 
 /// Says that our side is over, behind what waits.
 pub fn shutdown(self: *TcpTransport) Error!void {
-    const engine = &self.secure.?.engine;
+    const engine = engineOf(self);
     if (engine.phase != .open) return;
     engine.phase = .closing;
     if (self.is_broken or self.isInherited()) return;
@@ -275,6 +309,46 @@ pub fn shutdown(self: *TcpTransport) Error!void {
     try flush(self);
 }
 
+/// Closes a connection that is open. Who has agreed with the peer that it is over, by CLOSE frames, ends at once. Others wait
+/// until the peer has read to our end: some lose what they did not read when a connection is closed.
+pub fn close(self: *TcpTransport) Error!void {
+    const secure = self.secure.?;
+    const is_ours = secure.engine.phase == .open;
+    try shutdown(self);
+    if (self.is_closing) return;
+    self.is_closing = true;
+    self.is_reading = is_ours and !self.is_broken and !isAgreed(self);
+    secure.is_waiting = self.is_reading;
+    if (secure.is_waiting) {
+        try timers.start(&secure.timer, self.state, self.endpoint.loop, secure.shutdown_seconds, handshake.timeOut, self);
+        return watching.update(self);
+    }
+    if (self.output.size == 0) return self.end(c.none());
+    try watching.update(self);
+}
+
+fn isAgreed(self: *TcpTransport) bool {
+    const protocol = self.protocol orelse return true;
+    const transport = protocol.transport orelse return true;
+    const connection = transport.connection();
+    // Or the peer had the time that it gets after a failure.
+    const closing = connection.session.closing;
+    return connection.ended_at != 0 or (closing.sent != null and closing.received != null);
+}
+
+/// The peer has ended its side as well.
+fn stopWaiting(self: *TcpTransport) Error!void {
+    self.secure.?.is_waiting = false;
+    self.is_reading = false;
+    if (self.output.size == 0) return self.end(c.none());
+    try watching.update(self);
+}
+
+pub fn isWaiting(self: *const TcpTransport) bool {
+    return if (self.secure) |secure| secure.is_waiting else false;
+}
+
+/// How many bytes wait, in whatever form.
 pub fn waiting(self: *const TcpTransport) usize {
     return self.output.size + if (self.secure) |secure| secure.plaintext.size else 0;
 }

@@ -95,7 +95,7 @@ pub const TcpTransport = extern struct {
     }
 
     /// How TLS is spoken: what makes the SSLObject of a connection, and who runs OpenSSL.
-    pub const Tls = struct { wrap: *Object, kind: engines.Kind, seconds: ?f64 = null };
+    pub const Tls = struct { wrap: *Object, kind: engines.Kind, seconds: ?f64 = null, shutdown_seconds: f64 };
 
     /// Over a socket that we connected. If this fails, the socket is the caller's to close. With TLS `secured` is a future
     /// that is done when its handshake is.
@@ -130,7 +130,7 @@ pub const TcpTransport = extern struct {
         self.own = linux.ownAddress(self.handle);
         try interface.keepNames(self);
         if (tls) |how| {
-            self.secure = try .create(self, how.wrap, how.kind, secured);
+            self.secure = try .create(self, how, secured);
             try handshake.begin(self, how.seconds);
         } else {
             try protocols.connectionMade(self.protocol.?, &self.ob, &writing.stream);
@@ -242,8 +242,7 @@ pub const TcpTransport = extern struct {
         if (self.is_closing) return;
         if (self.secure) |secure| {
             if (secure.engine.phase == .handshake) return self.end(c.none());
-            try secures.shutdown(self);
-            if (self.is_closing) return;
+            return secures.close(self);
         }
         self.is_closing = true;
         self.is_reading = false;

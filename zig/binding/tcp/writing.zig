@@ -69,7 +69,7 @@ pub fn flush(self: *TcpTransport) Error!void {
         try tell(self, protocols.resumed, resuming_failed);
     }
     if (self.output.size > 0 or self.is_lost) return;
-    if (self.is_closing) return self.end(c.none());
+    if (self.is_closing and !secures.isWaiting(self)) return self.end(c.none());
     if (self.is_end_wanted) linux.endSending(self.handle);
     try watching.update(self);
 }
