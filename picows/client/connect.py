@@ -67,66 +67,69 @@ async def ws_connect(
     Args:
         ws_listener_factory: returns the WSListener; called without arguments, or with a
             WSUpgradeRequest and a WSUpgradeResponse if it takes two.
-        url: ws:// or wss://, with credentials for Basic authentication if need be.
-        ssl_context: for wss; None for one of `ssl.create_default_context()` that all connections of
-            the process share.
-        disconnect_on_exception: whether an exception of `on_ws_frame` ends the connection.
-        websocket_handshake_timeout: seconds for the upgrade, None for no limit. All that is needed
-            to come to the upgrade (the name, `socket_factory`, TCP, the proxy, TLS) has as long
-            once more, or `ssl_handshake_timeout` of `kwargs` if that is longer; so has each
-            redirect.
+        url: ws:// or wss://, optionally with credentials for Basic authentication.
+        ssl_context: for wss. None uses one context of `ssl.create_default_context()`, which all
+            connections of the process share.
+        disconnect_on_exception: whether an exception in `on_ws_frame` ends the connection.
+        websocket_handshake_timeout: seconds for the opening handshake; None for no limit.
+            Everything before it (name look-up, `socket_factory`, TCP, proxy, TLS) gets the same
+            time again, or `ssl_handshake_timeout` of `kwargs` if that is longer. Each redirect
+            starts anew.
         logger_name: None for the logger `picows.client`, a str for `picows.<name>`, or a logger.
-        enable_auto_ping: notice a peer that is gone by pinging it; whoever does not answer gets
-            CLOSE(GOING_AWAY) and is disconnected. Says nothing about PINGs of the peer.
-        auto_ping_idle_timeout: seconds without a byte received (PING_WHEN_IDLE), or from one ping
-            to the next (PING_PERIODICALLY), until a ping is sent.
-        auto_ping_reply_timeout: seconds for the answer (PING_WHEN_IDLE: for any byte); at most
-            `auto_ping_idle_timeout`.
+        enable_auto_ping: send PINGs to notice a peer that has vanished. A peer that does not answer
+            gets CLOSE(GOING_AWAY) and is disconnected. This does not concern the peer's PINGs.
+        auto_ping_idle_timeout: send a PING after so many seconds without a received byte
+            (PING_WHEN_IDLE), or after the PING before (PING_PERIODICALLY).
+        auto_ping_reply_timeout: seconds to wait for the answer (PING_WHEN_IDLE: for any byte). It
+            must be at most `auto_ping_idle_timeout`.
         auto_ping_strategy: a WSAutoPingStrategy.
         enable_auto_pong: answer a PING with a PONG; the listener then does not see the PING.
-        max_frame_size: bytes of payload above which a frame is refused with CLOSE(MESSAGE_TOO_BIG).
-        extra_headers: mapping or pairs of str, added to the request; `Host` replaces the generated
+        max_frame_size: a frame with a larger payload (in bytes) is refused with
+            CLOSE(MESSAGE_TOO_BIG).
+        extra_headers: mapping or pairs of str, added to the request. `Host` replaces the generated
             one.
         max_redirects: how many answers 301, 302, 303, 307 and 308 to follow, to URLs of ws or wss
-            (also spelled http or https), but not from wss to ws. One more is a
-            WSInvalidStatusError, with 0 the first is. Another origin (scheme, host, port) gets
-            neither the URL's credentials nor `Authorization`, `Cookie`, `Proxy-Authorization` and
-            `Host` of `extra_headers`.
-        proxy: URL of an http, https, socks4, socks4a, socks5 or socks5h proxy, with credentials if
-            need be; a name is resolved by the proxy, with socks4 here.
+            (also spelled http or https), but not from wss to ws. One more raises
+            WSInvalidStatusError; with 0 the first one does. Another origin (scheme, host, port)
+            gets neither the URL's credentials nor `Authorization`, `Cookie`, `Proxy-Authorization`
+            and `Host` of `extra_headers`.
+        proxy: URL of an http, https, socks4, socks4a, socks5 or socks5h proxy, optionally with
+            credentials. The proxy resolves the server's name, except with socks4.
         proxy_ssl_context: for an https proxy; None as for `ssl_context`.
-        read_buffer_init_size: kept for existing callers; connections share their receive memory.
-        socket_factory: function or coroutine function that makes the socket for a WSParsedURL, the
-            proxy's if there is one. The socket is connected or is not (then we do) and becomes
-            non-blocking; the connection closes it when it ends. None stands for the usual way.
-        use_aiofastnet: which transports to use. None for our own (plain TCP on Linux, on the event
-            loops of asyncio and uvloop), else the event loop's; False for the event loop's; True
-            for aiofastnet's, with the limits that docs/tls.md names.
+        read_buffer_init_size: ignored, kept for existing callers. Connections share their receive
+            memory.
+        socket_factory: function or coroutine function that makes the socket for a WSParsedURL (the
+            proxy's if there is one). The socket may be connected; otherwise picows connects it. It
+            becomes non-blocking, and the connection closes it at its end. If the function returns
+            None, picows makes the socket.
+        use_aiofastnet: which transports to use. None for our own where there is one (plain TCP on
+            Linux, with the event loops of asyncio and uvloop), otherwise the event loop's; False
+            for the event loop's; True for aiofastnet's, with the limits that docs/tls.md names.
         strict: refuse what RFC 6455 forbids but a frame-level user may want to see: reserved bits,
-            fragments out of order, TEXT that is not UTF-8; and a 101 that announces a body.
-        coalesce_sends: write what callbacks of one read send on their own connection with one
-            call, after the last of them and before the event loop goes on. For many small sends:
-            nothing waits for time, at most 64 KiB gather, and the order stays what it is. Before
-            the end of the callbacks nothing of it has left and no send of it counts in
-            `get_write_buffer_size()`; what is written to `underlying_transport` there goes first.
-            Sends outside of callbacks, and `ws_broadcast`, are written at once.
-        kwargs: for `loop.create_connection`; `ssl`, `sock` and `all_errors` are refused. Of
-            a name's addresses the first that answers is taken (docs/proxies.md). With a
-            `path` they are for `loop.create_unix_connection`: the connection, and that of a
-            redirect, goes to the unix socket there, and the URL says what the request asks for, as
-            in `ws_connect(factory, "ws://localhost/feed", path="/run/feed.sock")`.
+            fragments out of order, TEXT that is not UTF-8; also a 101 that announces a body.
+        coalesce_sends: gather what the callbacks of one read send on their own connection. Write it
+            with one call after the last of them, before the event loop goes on. This helps with
+            many small sends. Nothing waits for a timer, at most 64 KiB are gathered, and the order
+            stays the same. Until the callbacks end, gathered sends have not left and do not count
+            in `get_write_buffer_size()`, and what a callback writes to `underlying_transport` goes
+            first. Sends outside of callbacks, and `ws_broadcast`, are written at once.
+        kwargs: for `loop.create_connection`, except `ssl`, `sock` and `all_errors`. If a name has
+            several addresses, the first that answers is taken (docs/proxies.md). With `path` they
+            are for `loop.create_unix_connection`: the connection, and those of redirects, go to
+            that unix socket. The URL then only determines what is in the request, as in
+            `ws_connect(factory, "ws://localhost/feed", path="/run/feed.sock")`.
 
     Returns:
         The transport and the listener, after `on_ws_connected` has run.
 
     Raises:
-        WSHandshakeError: the server did not agree to the upgrade; see its subclasses.
-        WSInvalidURL: nothing can be connected to by that URL.
+        WSHandshakeError: the opening handshake failed; see its subclasses.
+        WSInvalidURL: the URL is not valid.
         WSProxyError: the proxy did not open a tunnel.
-        TimeoutError: the handshake took too long.
+        TimeoutError: the connection or its opening handshake took too long.
         OSError: there is no connection, or TLS failed.
-        TypeError: an argument of the wrong kind.
-        ValueError: an argument that cannot be used.
+        TypeError: an argument has the wrong type.
+        ValueError: an argument has an unusable value.
     """
     for name in _OWN_ARGUMENTS:
         if name in kwargs:
@@ -189,7 +192,7 @@ async def ws_connect(
 
 
 async def _upgraded(protocol: Protocol) -> tuple[WSTransport, WSListener]:
-    """Wait for the server's answer; a caller that gives up takes the connection with it."""
+    """Wait for the server's answer. If the caller gives up, the connection ends."""
     transport = cast(WSTransport, protocol.transport)
     try:
         await cast("asyncio.Future[None]", protocol.upgraded)
@@ -208,7 +211,7 @@ def _parse_proxy(proxy: str | None, ssl_context: SSLContext | None) -> Proxy | N
 
 
 def _seconds_until_upgrade(handshake_timeout: float | None, tls: Tls) -> float | None:
-    """How long a connection may take to come to the upgrade."""
+    """The time limit for everything before the opening handshake."""
     if handshake_timeout is None:
         return None
     tls_timeout: float = tls.options.get("ssl_handshake_timeout", 0)
@@ -223,7 +226,7 @@ async def _open(
     tls: Tls,
     seconds_max: float | None,
 ) -> Protocol:
-    """A connection that has come to the upgrade."""
+    """A connection that is ready for the opening handshake."""
     started = dialer.start(hop.url) if through is None else None
     if started is not None and is_connected(started):
         return begin(endpoint, started)
@@ -244,15 +247,15 @@ async def _open(
 
 
 def _take_tls_options(kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Take out what the connection to a proxy must not get, because it is about the server."""
+    """Take out the options that concern the server, so that a connection to a proxy lacks them."""
     names = [name for name in kwargs if name == "server_hostname" or name.startswith("ssl_")]
     options = {name: kwargs.pop(name) for name in names}
     return {name: value for name, value in options.items() if value is not None}
 
 
 def _takes_handshake(factory: Callable[..., Any]) -> bool:
-    """Whether a listener factory wants (request, response). Some callables tell nothing: no."""
-    # What most of them are; to read a whole signature takes long.
+    """Whether a listener factory takes (request, response). No if its signature is unknown."""
+    # Most factories are one of these two; reading a whole signature takes long.
     if type(factory) is FunctionType and not factory.__code__.co_argcount:
         return False
     if type(factory) is type and cast(Any, factory).__init__ is object.__init__:

@@ -69,54 +69,57 @@ async def ws_create_server(
     Args:
         ws_listener_factory: called with the WSUpgradeRequest of each connection. It returns a
             WSListener (the connection is accepted with a plain 101), a
-            WSUpgradeResponseWithListener (its response is sent; one that is not 101 is sent with
-            `Connection: close` without looking at the upgrade headers, so it can serve a health
+            WSUpgradeResponseWithListener (its response is sent; if it is not a 101, it is sent with
+            `Connection: close` and the upgrade headers are not checked, so it can serve a health
             check), or None (404). If it raises, the answer is 500 and the exception is logged.
-            It may be a coroutine function, or return an awaitable of one of these: the request is
-            answered when that is done, and it is cancelled when the connection ends before.
-            GET and HEAD come to it, of HTTP/1.1 and 1.0; only a GET of HTTP/1.1 can be accepted.
+            It may be a coroutine function, or return an awaitable of one of these. The request is
+            then answered when the awaitable is done; if the connection ends first, the awaitable is
+            cancelled. The factory gets GET and HEAD of HTTP/1.1 and 1.0, but only a GET of HTTP/1.1
+            can be accepted.
         host: where to listen, as for `loop.create_server`.
-        port: the port there; 0 for a free one. The name of a service is looked up.
-        disconnect_on_exception: whether an exception of `on_ws_frame` ends the connection.
-        websocket_handshake_timeout: seconds for the opening handshake, which includes what
-            `ws_listener_factory` awaits; None for no limit. A TLS handshake in front of it has as
-            long once more, or a shorter `ssl_handshake_timeout`.
+        port: the port there, or 0 for a free one. It may be the name of a service.
+        disconnect_on_exception: whether an exception in `on_ws_frame` ends the connection.
+        websocket_handshake_timeout: seconds for the opening handshake, including what
+            `ws_listener_factory` awaits; None for no limit. The TLS handshake before it gets the
+            same time again, or a shorter `ssl_handshake_timeout`.
         logger_name: None for the logger `picows.server`, a str for `picows.<name>`, or a logger.
-        enable_auto_ping: notice a peer that is gone by pinging it; whoever does not answer gets
-            CLOSE(GOING_AWAY) and is disconnected. Says nothing about PINGs of the peer.
-        auto_ping_idle_timeout: seconds without a byte received (PING_WHEN_IDLE), or from one ping
-            to the next (PING_PERIODICALLY), until a ping is sent.
-        auto_ping_reply_timeout: seconds for the answer (PING_WHEN_IDLE: for any byte); at most
-            `auto_ping_idle_timeout`.
+        enable_auto_ping: send PINGs to notice a peer that has vanished. A peer that does not answer
+            gets CLOSE(GOING_AWAY) and is disconnected. This does not concern the peer's PINGs.
+        auto_ping_idle_timeout: send a PING after so many seconds without a received byte
+            (PING_WHEN_IDLE), or after the PING before (PING_PERIODICALLY).
+        auto_ping_reply_timeout: seconds to wait for the answer (PING_WHEN_IDLE: for any byte). It
+            must be at most `auto_ping_idle_timeout`.
         auto_ping_strategy: a WSAutoPingStrategy.
         enable_auto_pong: answer a PING with a PONG; the listener then does not see the PING.
-        max_frame_size: bytes of payload above which a frame is refused with CLOSE(MESSAGE_TOO_BIG).
-        read_buffer_init_size: kept for existing callers; connections share their receive memory.
-        use_aiofastnet: which transports to use. None for our own (plain TCP on Linux, on the event
-            loops of asyncio and uvloop), else the event loop's; False for the event loop's; True
-            for aiofastnet's, with the limits that docs/tls.md names.
+        max_frame_size: a frame with a larger payload (in bytes) is refused with
+            CLOSE(MESSAGE_TOO_BIG).
+        read_buffer_init_size: ignored, kept for existing callers. Connections share their receive
+            memory.
+        use_aiofastnet: which transports to use. None for our own where there is one (plain TCP on
+            Linux, with the event loops of asyncio and uvloop), otherwise the event loop's; False
+            for the event loop's; True for aiofastnet's, with the limits that docs/tls.md names.
         strict: refuse what RFC 6455 forbids but a frame-level user may want to see: reserved bits,
             fragments out of order, TEXT that is not UTF-8.
-        coalesce_sends: write what callbacks of one read send on their own connection with one
-            call, after the last of them and before the event loop goes on. For many small sends:
-            nothing waits for time, at most 64 KiB gather, and the order stays what it is. Before
-            the end of the callbacks nothing of it has left and no send of it counts in
-            `get_write_buffer_size()`; what is written to `underlying_transport` there goes first.
-            Sends outside of callbacks, and `ws_broadcast`, are written at once.
-        max_pending_handshakes: connections whose opening handshake is not done, that of TLS
-            included; one more disconnects the oldest of them.
-        kwargs: for `loop.create_server` (`ssl`, `reuse_port`, `backlog`, `sock`, ...). With a
-            `path` they are for `loop.create_unix_server`, which listens at a unix socket there
+        coalesce_sends: gather what the callbacks of one read send on their own connection. Write it
+            with one call after the last of them, before the event loop goes on. This helps with
+            many small sends. Nothing waits for a timer, at most 64 KiB are gathered, and the order
+            stays the same. Until the callbacks end, gathered sends have not left and do not count
+            in `get_write_buffer_size()`, and what a callback writes to `underlying_transport` goes
+            first. Sends outside of callbacks, and `ws_broadcast`, are written at once.
+        max_pending_handshakes: how many connections may be in their opening handshake, including
+            the TLS handshake. One more disconnects the oldest of them.
+        kwargs: for `loop.create_server` (`ssl`, `reuse_port`, `backlog`, `sock`, ...). With
+            `path` they are for `loop.create_unix_server`, which listens at that unix socket
             instead of host and port, as in `ws_create_server(factory, path="/run/feed.sock")`.
 
     Returns:
-        The server, listening. To close it ends no connection.
+        The server, listening. Closing it does not end connections.
 
     Raises:
-        OSError: the address cannot be listened at.
-        OverflowError: a port that there is not.
-        TypeError: an argument of the wrong kind.
-        ValueError: an argument that cannot be used.
+        OSError: the server cannot listen at the address.
+        OverflowError: the port is not 0 to 65535.
+        TypeError: an argument has the wrong type.
+        ValueError: an argument has an unusable value.
     """
     if use_aiofastnet:
         check_aiofastnet()
