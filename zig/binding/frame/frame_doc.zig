@@ -3,10 +3,10 @@
 pub const class =
     \\A received frame (RFC 6455 5.2), passed to WSListener.on_ws_frame.
     \\
-    \\The payload stands in the receiving buffer. A frame may be kept after the
-    \\callback: it then keeps its buffer alive, so copy the payload with
-    \\get_payload_as_bytes() instead where many small frames are kept for long.
-    \\It is a read-only buffer itself: memoryview(frame) and bytes(frame) work.
+    \\The payload is in the receive buffer. You may keep a frame after the callback. It then
+    \\keeps its buffer alive, so to keep many small frames for long, copy the payload with
+    \\get_payload_as_bytes() instead. A frame is a read-only buffer itself:
+    \\memoryview(frame) and bytes(frame) work.
 ;
 
 pub const get_payload_as_bytes =
@@ -40,8 +40,8 @@ pub const get_payload_as_memoryview =
     \\get_payload_as_memoryview($self, /)
     \\--
     \\
-    \\The payload without a copy, read-only. While the view lives it keeps
-    \\the whole receive chunk (up to 256 KiB, or the frame's size) alive.
+    \\The payload without a copy, read-only. The view keeps the whole receive chunk
+    \\(up to 256 KiB, or the frame's size) alive.
 ;
 
 pub const get_close_code =
@@ -52,43 +52,43 @@ pub const get_close_code =
     \\codes 3000 to 4999, NO_INFO if there is none.
     \\
     \\Raises:
-    \\    ValueError: it is no CLOSE frame.
+    \\    ValueError: it is not a CLOSE frame.
 ;
 
 pub const get_close_message =
     \\get_close_message($self, /)
     \\--
     \\
-    \\The reason of a CLOSE frame as bytes, None if it gives none.
+    \\The reason of a CLOSE frame as bytes, None if it has none.
     \\
     \\Raises:
-    \\    ValueError: it is no CLOSE frame.
+    \\    ValueError: it is not a CLOSE frame.
 ;
 
 pub const get_close_reason =
     \\get_close_reason($self, /)
     \\--
     \\
-    \\The reason of a CLOSE frame as str, None if it gives none.
+    \\The reason of a CLOSE frame as str, None if it has none.
     \\
     \\Raises:
-    \\    ValueError: it is no CLOSE frame.
+    \\    ValueError: it is not a CLOSE frame.
 ;
 
 pub const msg_type = "The opcode (RFC 6455 5.2).";
 pub const fin =
-    \\Whether this is the last frame of its message. The first frame of a message in
-    \\fragments has its type and fin False, the others are CONTINUATION (RFC 6455 5.4).
+    \\Whether this is the last frame of its message. If a message is in fragments, the first
+    \\frame has the message type and fin False; the others are CONTINUATION (RFC 6455 5.4).
 ;
 pub const rsv1 =
-    \\First reserved bit. picows negotiates no extension, so it is False unless your own
+    \\First reserved bit. picows negotiates no extension. So it is False unless your own
     \\headers asked for one, or the peer breaks the protocol (strict=True refuses that).
 ;
 pub const rsv2 = "Second reserved bit.";
 pub const rsv3 = "Third reserved bit.";
 pub const last_in_buffer =
-    \\Whether no other whole frame stands behind this one in the receiving buffer. There may
-    \\be the start of one.
+    \\Whether no other whole frame follows this one in the receive buffer. The start of one
+    \\may follow.
 ;
-pub const tail_size = "Bytes in the receiving buffer behind this frame.";
+pub const tail_size = "Bytes in the receive buffer after this frame.";
 pub const payload_size = "Bytes of payload.";

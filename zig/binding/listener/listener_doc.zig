@@ -3,8 +3,8 @@
 pub const class =
     \\Handler of one connection's events. Derive from it and override what you need.
     \\
-    \\Callbacks run in the event loop's thread, one after the other, between receiving and
-    \\the next read: what takes long in one holds up every connection of the loop.
+    \\Callbacks run in the thread of the event loop, one after the other, before the next
+    \\read. A slow callback holds up every connection of the event loop.
 ;
 
 pub const on_ws_connected =
@@ -16,41 +16,41 @@ pub const on_ws_connected =
     \\If it raises, CLOSE(INTERNAL_ERROR) is sent and the connection ends.
     \\
     \\Args:
-    \\    transport: the WSTransport, to be kept by whoever wants to send later.
+    \\    transport: the WSTransport. Keep it if you want to send later.
 ;
 
 pub const on_ws_frame =
     \\on_ws_frame($self, transport, frame, /)
     \\--
     \\
-    \\Called with each frame received, in order. Nothing is assembled, and a CLOSE is the
-    \\listener's to answer.
+    \\Called with each received frame, in order. Fragments are not assembled. The listener
+    \\must answer a CLOSE.
     \\
     \\If it raises and disconnect_on_exception is set, CLOSE(INTERNAL_ERROR) is sent and the
-    \\connection ends; a WSProtocolError ends it always and chooses code and reason.
+    \\connection ends. A WSProtocolError always ends it; its code and text go into the CLOSE.
     \\
     \\Args:
     \\    transport: the WSTransport.
-    \\    frame: the WSFrame. It may be kept, and then keeps the memory it was received into.
+    \\    frame: the WSFrame. You may keep it; it keeps the memory it was received into.
 ;
 
 pub const on_ws_disconnected =
     \\on_ws_disconnected($self, transport, /)
     \\--
     \\
-    \\Called once, when the connection is gone, if on_ws_connected was called.
+    \\Called once, when the connection has ended, if on_ws_connected was called.
     \\
     \\Args:
-    \\    transport: the WSTransport; its disconnect_info says why.
+    \\    transport: the WSTransport; its disconnect_info says why the connection ended.
 ;
 
 pub const send_user_specific_ping =
     \\send_user_specific_ping($self, transport, /)
     \\--
     \\
-    \\Called when auto-ping or measure_roundtrip_time wants a ping sent; by default
-    \\transport.send_ping(), by which measure_roundtrip_time numbers its PINGs. If it raises
-    \\for auto-ping, the connection ends; measure_roundtrip_time raises it again.
+    \\Called when auto-ping or measure_roundtrip_time wants to send a ping. By default it calls
+    \\transport.send_ping(), and measure_roundtrip_time numbers these PINGs. If it raises for
+    \\auto-ping, the connection ends; measure_roundtrip_time raises the exception again.
     \\
     \\Args:
     \\    transport: the WSTransport to send it on.
@@ -60,9 +60,9 @@ pub const is_user_specific_pong =
     \\is_user_specific_pong($self, frame, /)
     \\--
     \\
-    \\Whether a frame answers a ping; by default whether it is a PONG. Asked only while an
-    \\answer is expected; a frame that is one does not reach on_ws_frame. A PONG is the answer
-    \\to the PING with its payload and to those before it, another frame to the oldest ping.
+    \\Whether a frame answers a ping; by default, whether it is a PONG. Called only while an
+    \\answer is expected. A frame that is an answer does not reach on_ws_frame. A PONG answers
+    \\the PING with the same payload and those before it; another frame answers the oldest ping.
     \\
     \\Args:
     \\    frame: the WSFrame received.
@@ -72,14 +72,14 @@ pub const pause_writing =
     \\pause_writing($self, /)
     \\--
     \\
-    \\Called when more bytes wait to be sent than the high-water mark of the underlying
-    \\transport; by default a warning is logged.
+    \\Called when the queue of bytes to send grows above the high-water mark of the underlying
+    \\transport. By default it logs a warning.
 ;
 
 pub const resume_writing =
     \\resume_writing($self, /)
     \\--
     \\
-    \\Called when the bytes that wait have fallen below the low-water mark; by default a
-    \\warning is logged.
+    \\Called when the queue of bytes to send has fallen below the low-water mark. By default it
+    \\logs a warning.
 ;

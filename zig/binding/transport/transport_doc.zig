@@ -3,8 +3,8 @@
 pub const class =
     \\One end of a WebSocket connection, passed to the listener's callbacks.
     \\
-    \\No send ever blocks: what the socket does not take at once is queued. Every method
-    \\must be called from the thread of the connection's event loop, else RuntimeError.
+    \\Sending never blocks: what the socket does not take at once is queued. Call methods only
+    \\from the thread of the connection's event loop; in another thread they raise RuntimeError.
 ;
 
 pub const send =
@@ -13,21 +13,21 @@ pub const send =
     \\
     \\Send one frame (RFC 6455 5.2).
     \\
-    \\The message is copied before the call returns. After a CLOSE was sent, or once the
-    \\connection is gone, it does nothing. A control frame has at most 125 bytes and fin
+    \\The message is copied before the call returns. After a CLOSE was sent, or after the
+    \\connection ended, this does nothing. A control frame must have at most 125 bytes and fin
     \\set (RFC 6455 5.5).
     \\
     \\Args:
-    \\    msg_type: a WSMsgType other than CLOSE, which is send_close's.
+    \\    msg_type: a WSMsgType other than CLOSE, for which there is send_close.
     \\    message: str (sent as UTF-8), a contiguous bytes-like object, or None for no payload.
     \\    fin: whether the frame is the last one of its message.
-    \\    rsv1: first reserved bit, for extensions that both sides know of.
+    \\    rsv1: first reserved bit, for extensions that both sides have agreed on.
     \\    rsv2: second reserved bit.
     \\    rsv3: third reserved bit.
     \\
     \\Raises:
-    \\    ValueError: a frame that may not be sent.
-    \\    TypeError: a message of another type.
+    \\    ValueError: the frame may not be sent.
+    \\    TypeError: the message has another type.
     \\    RuntimeError: called from another thread.
 ;
 
@@ -35,21 +35,21 @@ pub const send_reuse_external_bytearray =
     \\send_reuse_external_bytearray($self, /, msg_type, buffer, msg_offset, fin=True, rsv1=False, rsv2=False, rsv3=False)
     \\--
     \\
-    \\Send one frame whose payload stands in `buffer` from `msg_offset` to its end, without copying it.
+    \\Send one frame without copying its payload, the bytes of `buffer` from `msg_offset` to the end.
     \\
-    \\The frame's header is written into the (up to 14) bytes in front of msg_offset. On a
-    \\client the payload is masked in place, so the buffer's content is not to be used
-    \\again. The buffer is the caller's again when the call returns.
+    \\The frame header is written into the (up to 14) bytes in front of msg_offset. A client
+    \\masks the payload in place, so do not use the buffer's content again. When the call
+    \\returns, the buffer is yours again.
     \\
     \\Args:
     \\    msg_type: as for send.
     \\    buffer: bytearray, or another writable and contiguous buffer.
-    \\    msg_offset: where the payload begins: 14 or more.
+    \\    msg_offset: where the payload begins, 14 or more.
     \\    fin: as for send, and so are rsv1, rsv2 and rsv3.
     \\
     \\Raises:
-    \\    ValueError: an offset without room for the header, or a frame that may not be sent.
-    \\    BufferError: a buffer that cannot be written to.
+    \\    ValueError: the offset leaves no room for the header, or the frame may not be sent.
+    \\    BufferError: the buffer is read-only.
     \\    RuntimeError: called from another thread.
 ;
 
@@ -77,57 +77,58 @@ pub const send_close =
     \\send_close($self, /, close_code=0, close_message=None)
     \\--
     \\
-    \\Send a CLOSE (RFC 6455 5.5.1). It does not disconnect; every later send does nothing.
+    \\Send a CLOSE (RFC 6455 5.5.1). This does not disconnect. Later sends do nothing.
     \\
     \\Args:
-    \\    close_code: a WSCloseCode that may be on the wire, or an int from 3000 to 4999.
+    \\    close_code: a WSCloseCode that may be sent, or an int from 3000 to 4999.
     \\        NO_INFO (0), the default, sends a CLOSE without payload.
     \\    close_message: the reason, str or UTF-8 bytes, at most 123 bytes.
     \\
     \\Raises:
-    \\    ValueError: another code, or a message that is too long, is not UTF-8 or has no code.
+    \\    ValueError: the code may not be sent, or the message is too long, is not UTF-8 or has
+    \\        no code.
 ;
 
 pub const disconnect =
     \\disconnect($self, /, graceful=True)
     \\--
     \\
-    \\End the connection. May be called again; then it does nothing new.
+    \\End the connection. Calling it again does nothing new.
     \\
     \\Nothing that arrives from now on is delivered.
     \\
     \\Args:
-    \\    graceful: send what is queued first. Against a peer that does not read this can take
-    \\        as long as the operating system keeps trying; False drops the queue.
+    \\    graceful: send what is queued first. If the peer does not read, this can take
+    \\        as long as the operating system keeps trying. False drops the queue.
 ;
 
 pub const wait_disconnected =
     \\wait_disconnected($self, /)
     \\--
     \\
-    \\Coroutine: returns when the connection is gone and on_ws_disconnected has run.
+    \\Coroutine: wait until the connection has ended and on_ws_disconnected has run.
     \\
-    \\A peer that closes, whatever its code, raises nothing. Cancelling a waiter disturbs
+    \\It raises nothing when the peer closes, whatever the code. Cancelling one waiter disturbs
     \\neither the connection nor other waiters.
     \\
     \\Raises:
-    \\    WSProtocolError: on a client, what the peer sent broke the protocol.
-    \\    Exception: on a client, the first exception that a listener's callback raised.
+    \\    WSProtocolError: on a client, if the peer broke the protocol.
+    \\    Exception: on a client, the first exception that a callback of the listener raised.
 ;
 
 pub const measure_roundtrip_time =
     \\measure_roundtrip_time($self, /, rounds)
     \\--
     \\
-    \\Coroutine: send `rounds` pings, one after the other's answer, and return the seconds each took.
+    \\Coroutine: send `rounds` pings, each after the answer to the last, and return their times in seconds.
     \\
-    \\The ping is what WSListener.send_user_specific_ping sends; by default a PING with a number.
-    \\Several may run at once, and one may be cancelled. There is no time limit but that of
-    \\auto-ping, where it is on.
+    \\WSListener.send_user_specific_ping sends the ping; by default a PING with a number.
+    \\Several measurements may run at once, and you may cancel one. There is no time limit
+    \\except that of auto-ping, if it is on.
     \\
     \\Raises:
-    \\    ConnectionResetError: no answer can come, or none any more: a CLOSE was sent before, or
-    \\        received, or the connection is gone.
+    \\    ConnectionResetError: no answer can come any more, because a CLOSE was sent or
+    \\        received, or the connection has ended.
     \\    RuntimeError: more than 64 pings wait for an answer, or called from another thread.
     \\    Exception: what send_user_specific_ping raised.
 ;
@@ -136,20 +137,20 @@ pub const notify_user_specific_pong_received =
     \\notify_user_specific_pong_received($self, /)
     \\--
     \\
-    \\Say that the answer to the oldest ping has come, where on_ws_frame finds that out cheaper
-    \\than is_user_specific_pong could. Does nothing if none is expected.
+    \\Report that the answer to the oldest ping has arrived. Use it if on_ws_frame finds this
+    \\out at less cost than is_user_specific_pong. It does nothing if no answer is expected.
 ;
 
 pub const underlying_transport =
-    \\The asyncio transport underneath, for buffer limits and extra info. It is not for
-    \\sending, and its protocol is not for changing.
+    \\The asyncio transport underneath, for buffer limits and extra info. Do not send through
+    \\it, and do not change its protocol.
 ;
 
-pub const request = "The opening handshake's request; None on a server until it has come.";
-pub const response = "The opening handshake's response; None until it was sent or has come.";
+pub const request = "The request of the opening handshake; None on a server until it was received.";
+pub const response = "The response of the opening handshake; None until it was sent or received.";
 pub const close_handshake = "The CLOSE frames seen so far (recv, sent, recv_then_sent), None before the first.";
 pub const is_client_side = "Whether this is the client's end.";
 pub const is_secure = "Whether the connection runs over TLS.";
-pub const is_close_frame_sent = "Whether a CLOSE was sent; every later send does nothing.";
-pub const is_disconnected = "Whether the connection is gone.";
+pub const is_close_frame_sent = "Whether a CLOSE was sent. Later sends do nothing.";
+pub const is_disconnected = "Whether the connection has ended.";
 pub const disconnect_info = "Why the connection ended and when it was last used, None before the end.";
