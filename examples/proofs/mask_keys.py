@@ -37,20 +37,31 @@ async def read(loop: asyncio.AbstractEventLoop, sock: socket.socket, size: int) 
     return data
 
 
+async def connect(port: int) -> WSTransport:
+    transport, _ = await ws_connect(WSListener, f"ws://127.0.0.1:{port}/")
+    return transport
+
+
+async def child(port: int) -> None:
+    transport = await connect(port)
+    for _ in range(100):
+        transport.send(WSMsgType.BINARY, None)
+
+
 async def main() -> None:
     # A listener of ours for the handshake; what follows is read from its socket, byte for byte.
-    connected = asyncio.get_running_loop().create_future()
+    connected: asyncio.Queue[tuple[WSTransport, socket.socket]] = asyncio.Queue()
 
     class Server(WSListener):
         def on_ws_connected(self, transport: WSTransport) -> None:
             transport.underlying_transport.pause_reading()
             raw = transport.underlying_transport.get_extra_info("socket")
-            connected.set_result((transport, socket.socket(fileno=os.dup(raw.fileno()))))
+            connected.put_nowait((transport, socket.socket(fileno=os.dup(raw.fileno()))))
 
     server = await ws_create_server(lambda request: Server(), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    transport, _ = await ws_connect(WSListener, f"ws://127.0.0.1:{port}/")
-    server_transport, server_end = await connected
+    transport = await connect(port)
+    server_transport, server_end = await connected.get()
 
     keys = await send_and_read(transport, server_end, FRAMES)
     counts = [sum(key >> bit & 1 for key in keys) for bit in range(32)]
@@ -63,23 +74,23 @@ async def main() -> None:
     assert all(abs(count - FRAMES / 2) < TOLERANCE for count in changes)
     assert len(set(keys)) > FRAMES - 10, "keys repeat"
 
-    # The child sends on the connection that it has from its parent.
-    child = os.fork()
-    if child == 0:
-        for _ in range(100):
-            transport.send(WSMsgType.BINARY, None)
+    # A connection belongs to the process that made it, so the child makes one of its own.
+    pid = os.fork()
+    if pid == 0:
+        asyncio.run(child(port))
         os._exit(0)
-    await asyncio.to_thread(os.waitpid, child, 0)
-    loop = asyncio.get_running_loop()
-    of_child = keys_in(await read(loop, server_end, 600))
+    child_transport, child_end = await connected.get()
+    of_child = keys_in(await read(asyncio.get_running_loop(), child_end, 600))
+    await asyncio.to_thread(os.waitpid, pid, 0)
     of_parent = await send_and_read(transport, server_end, 100)
     print(
         f"after a fork: the parent's next key is {of_parent[0]:08x}, the child's {of_child[0]:08x}"
     )
     assert not set(of_child) & set(of_parent)
 
-    server_end.close()
-    for each in (transport, server_transport):
+    for end in (server_end, child_end):
+        end.close()
+    for each in (transport, server_transport, child_transport):
         each.disconnect(graceful=False)
         await each.wait_disconnected()
     server.close()
