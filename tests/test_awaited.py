@@ -5,62 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from support import stacks
+from support.gates import KEY, Gate, complaints, waiting
 
 from picows import (
     WSListener,
     WSUpgradeRequest,
     WSUpgradeResponse,
     WSUpgradeResponseWithListener,
-    ws_create_server,
 )
 from picows.testing import wire
 from picows.testing.peers import Peer, open_raw
 from picows.testing.recorder import Recorder, serving
 from picows.testing.wire import PING, TEXT, Frame, encode
-
-KEY = b"\x01\x02\x03\x04"
-
-
-class Gate:
-    """A factory that a test lets choose when it likes."""
-
-    def __init__(self, choice: Any = None) -> None:
-        self.choice = choice
-        self.called = asyncio.Event()
-        self.cancelled = asyncio.Event()
-        self.opened = asyncio.Event()
-
-    async def __call__(self, request: WSUpgradeRequest) -> Any:
-        self.called.set()
-        try:
-            await self.opened.wait()
-        except asyncio.CancelledError:
-            self.cancelled.set()
-            raise
-        if isinstance(self.choice, BaseException):
-            raise self.choice
-        return self.choice
-
-
-def complaints(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
-    return [record for record in caplog.records if record.levelno >= logging.WARNING]
-
-
-@asynccontextmanager
-async def waiting(gate: Gate, after: bytes = b"", **options: Any) -> AsyncIterator[Peer]:
-    """A client that has sent its request, whose factory was called and has not chosen."""
-    async with serving(gate, **options) as port:
-        peer = await open_raw(port, stacks.client_tls() if options.get("ssl") else None)
-        peer.send_bytes(wire.request() + after)
-        await gate.called.wait()
-        yield peer
-        await peer.close()
 
 
 @pytest.mark.parametrize("stack", stacks.STACKS, ids=str)
@@ -180,91 +140,6 @@ async def test_a_cancellation_of_the_users_own_is_a_500_and_no_noise(
         gate.opened.set()
         assert (await peer.read_head())[0].startswith("HTTP/1.1 500 ")
     assert complaints(caplog) == []
-
-
-@pytest.mark.parametrize("stack", stacks.STACKS, ids=str)
-@pytest.mark.parametrize("how", ["end", "reset"])
-def test_the_end_of_the_peer_cancels_it(
-    stack: stacks.Stack, how: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    async def main() -> None:
-        gate = Gate(Recorder())
-        async with waiting(gate, **stack.server_options) as peer:
-            if how == "reset":
-                peer.reset()
-            else:
-                await peer.close()
-            async with asyncio.timeout(10):
-                await gate.cancelled.wait()
-        assert gate.choice.events == []
-
-    stacks.run(stack.loop, main())
-    assert complaints(caplog) == []
-
-
-async def test_the_handshake_timeout_cancels_it(caplog: pytest.LogCaptureFixture) -> None:
-    gate = Gate()
-    async with waiting(gate, websocket_handshake_timeout=0.1) as peer:
-        assert await peer.read_to_end() == b""
-        await gate.cancelled.wait()
-    [record] = complaints(caplog)
-    assert "took too long" in record.getMessage()
-
-
-async def test_who_waits_counts_among_the_pending_handshakes() -> None:
-    first = Gate()
-    async with serving(first, max_pending_handshakes=1) as port:
-        waits = await open_raw(port)
-        waits.send_bytes(wire.request())
-        await first.called.wait()
-        other = await open_raw(port)
-        assert await waits.read_to_end() == b""
-        await first.cancelled.wait()
-        await waits.close()
-        await other.close()
-
-
-@pytest.mark.parametrize("tls", [False, True])
-@pytest.mark.parametrize("name", ["close_clients", "abort_clients"])
-async def test_the_server_cancels_it_with_its_clients(name: str, tls: bool) -> None:
-    gate = Gate(Recorder())
-    options = {"ssl": stacks.server_tls()} if tls else {}
-    server: Any = await ws_create_server(gate, "127.0.0.1", 0, **options)
-    peer = await open_raw(server.sockets[0].getsockname()[1], stacks.client_tls() if tls else None)
-    peer.send_bytes(wire.request())
-    await gate.called.wait()
-    server.close()
-    getattr(server, name)()
-    if name == "abort_clients":
-        await gate.cancelled.wait()
-    await peer.close()
-    await gate.cancelled.wait()
-    await server.wait_closed()
-    assert gate.choice.events == []
-
-
-async def test_what_fails_after_the_connection_is_gone_is_logged(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    called, failed = asyncio.Event(), asyncio.Event()
-
-    async def factory(request: WSUpgradeRequest) -> WSListener:
-        called.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            asyncio.get_running_loop().call_soon(failed.set)
-            raise ValueError("of its cleanup")
-
-    async with serving(factory) as port:
-        peer = await open_raw(port)
-        peer.send_bytes(wire.request())
-        await called.wait()
-        await peer.close()
-        await failed.wait()
-        await asyncio.sleep(0)
-    [record] = complaints(caplog)
-    assert "of its cleanup" in str(record.exc_info)
 
 
 @pytest.mark.parametrize("stack", stacks.STACKS, ids=str)

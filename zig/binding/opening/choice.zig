@@ -18,8 +18,8 @@ const Error = o.Error;
 pub const read_size = 32 * 1024;
 const held_size_max = 32 * 1024;
 
-/// Whether the listener factory has chosen by way of an awaitable.
-pub const Progress = enum(u8) { none, awaited, made };
+/// How far an awaitable of the listener factory is: the choice is made, or nobody needs it any more.
+pub const Progress = enum(u8) { none, awaited, made, dropped };
 
 /// What the listener factory returned, or what it returned an awaitable of; null as long as that is awaited.
 pub fn ask(protocol: *Protocol, transport: *WSTransport) Error!?*Object {
@@ -40,6 +40,10 @@ pub fn ask(protocol: *Protocol, transport: *WSTransport) Error!?*Object {
     // One that was eager may have ended the connection, or be done.
     if (transport.is_disconnected != 0) cancel(protocol, transport);
     if (!try asyncio.isDone(state, future)) return null;
+    if (protocol.choice == .dropped) {
+        drop(protocol, transport);
+        return null;
+    }
     protocol.choice = .made;
     return try take(protocol);
 }
@@ -57,9 +61,10 @@ fn take(protocol: *Protocol) Error!*Object {
     return o.callMethod(future, protocol.endpoint.state.names.result, .{});
 }
 
-/// The connection is gone, and with it the need for an answer.
+/// The connection is gone, or the peer gets no more from us, and with it goes the need for an answer.
 pub fn cancel(protocol: *Protocol, transport: *WSTransport) void {
     if (protocol.choice != .awaited) return;
+    protocol.choice = .dropped;
     o.callMethodVoid(protocol.chosen.?, protocol.endpoint.state.names.cancel, .{}) catch transport.surface();
 }
 
@@ -83,11 +88,15 @@ pub fn hold(protocol: *Protocol, transport: *WSTransport, bytes: []const u8) Err
 
 /// The awaitable is done: the request is answered, and what came meanwhile is read.
 pub fn decide(protocol: *Protocol, future: *Object) Error!void {
-    if (protocol.choice != .awaited or protocol.chosen != future) return;
-    protocol.choice = .made;
+    if (protocol.chosen != future) return;
     const transport = o.incref(protocol.transport.?);
     defer o.decref(transport);
-    if (transport.is_disconnected != 0 or transport.connection().isInputEnded()) return drop(protocol, transport);
+    if (transport.connection().isInputEnded()) protocol.choice = .dropped; // we disconnect it
+    switch (protocol.choice) {
+        .awaited => protocol.choice = .made,
+        .dropped => return drop(protocol, transport),
+        .none, .made => return,
+    }
     if (protocol.is_reading_paused) try o.callMethodVoid(transport.underlying_transport, transport.state.names.resume_reading, .{});
     protocols.goOn(protocol, transport) catch |failure| {
         // No transport is there to close the connection, as one does that calls a protocol in vain.

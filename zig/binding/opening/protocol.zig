@@ -196,6 +196,7 @@ fn process(self: *Protocol, transport: *WSTransport, count: usize) Error!void {
 /// The peer ended its side, after which it gets no more from us: the transport closes.
 pub fn ended(self: *Protocol) Error!void {
     const transport = self.transport orelse return unconnected();
+    choices.cancel(self, transport);
     if (transport.connection().listener == null) try upgrade_client.ended(self, transport);
     ending.noteEnd(transport);
     pong.end(transport);

@@ -24,7 +24,8 @@ pub fn received(protocol: *Protocol, transport: *WSTransport, bytes: []const u8)
         try choices.hold(protocol, transport, bytes);
         return null;
     }
-    if (protocol.choice == .made and protocol.chosen == null) return null; // to answer it has failed
+    // The peer gets no answer any more, or to give one has failed.
+    if (protocol.choice == .dropped or (protocol.choice == .made and protocol.chosen == null)) return null;
     var fields: [core.http.field_count_max]core.http.Field = undefined;
     const head = switch (protocol.reader.reader.next(bytes, &fields)) {
         .head => |head| head,
