@@ -1,12 +1,12 @@
 # What Cython code may cimport: `from picows.picows cimport WSFrame, WSTransport, WSListener`.
 #
-# Structs and tables are those of zig/python/frame.zig, transport.zig, transport_table.zig and
-# listener.zig, in their order. docs/native.md is the guide.
+# Structs and tables are those of zig/binding: frame/frame.zig, connection/transport.zig,
+# transport/cython_table.zig and connection/listener.zig, in their order. docs/native.md is the guide.
 
 from libc.stdint cimport uint8_t
 
 
-# What cdef methods return that have nothing to tell: EXC if they raised.
+# What cdef methods without a result return: EXC if they raised.
 cdef enum NoResult:
     EXC = -1
     SUCCESS = 0
@@ -45,8 +45,8 @@ cpdef enum WSAutoPingStrategy:
 
 cdef class WSFrame:
     cdef:
-        # Not to be written to. At least 64 readable bytes follow the payload. It lives as long as
-        # the frame: keep a reference to the frame, or copy, to use it after the callback.
+        # Do not write to it. At least 64 readable bytes follow the payload. It lives as long as
+        # the frame: to use it after the callback, keep a reference to the frame, or copy it.
         char* payload_ptr
         readonly Py_ssize_t payload_size
         readonly Py_ssize_t tail_size
@@ -85,8 +85,8 @@ cdef class WSTransport:
         object __weakref__
         void* _private
 
-    # No copy: the header is written into the 14 bytes in front of msg_ptr, a client masks the
-    # message in place. The memory is the caller's again when the method returns.
+    # Sends without a copy: the header is written into the 14 bytes in front of msg_ptr, and a client
+    # masks the message in place. When the method returns, the memory is the caller's again.
     cdef NoResult send_reuse_external_buffer(self, WSMsgType msg_type,
                                              char* msg_ptr, Py_ssize_t msg_size,
                                              bint fin=*, bint rsv1=*, bint rsv2=*,

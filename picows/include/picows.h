@@ -1,32 +1,32 @@
 /* picows: the WebSocket protocol (RFC 6455) without sockets, for C and C++.
  *
- * Bytes come in, frames go out, and the other way round. The library reads no socket, asks no clock,
- * draws no random number and allocates nothing. Link with libpicows.a, or with libpicows.so.
+ * The library turns received bytes into frames, and frames to send into bytes. It reads no socket,
+ * reads no clock, draws no random numbers and allocates nothing. Link with libpicows.a or libpicows.so.
  *
- * Results. Functions return a picows_result unless they say otherwise. A negative one means that the
- * caller is wrong: a null pointer where one is needed, a number that means nothing, memory that was not
- * set up. Then nothing was done but to clear the struct or size that tells the outcome. A null pointer
- * with a size of 0 is an empty piece of memory and welcome.
+ * Results. Functions return a picows_result unless they say otherwise. A negative result means that the
+ * caller did something wrong: it passed a null pointer where one is needed, a meaningless number, or
+ * memory that was not set up. Then the function only clears the struct or size that holds the outcome.
+ * A null pointer with a size of 0 is allowed and means an empty piece of memory.
  *
- * Memory. All of it is the caller's, before, during and after a call; there is nothing to free. A
- * struct is plain data: it may live anywhere, be moved with memcpy and be forgotten at any time. The
- * library keeps no pointer between two calls. Pointers that it gives back point into bytes that the
- * call was given, and are valid as long as these stay there unchanged; where it is otherwise, the
- * function says so. Unless a function allows it, the pieces of memory of one call do not overlap.
+ * Memory. The caller owns all of it, before, during and after a call; there is nothing to free. Structs
+ * are plain data: they may live anywhere, and you may move them with memcpy and forget them at any time.
+ * The library keeps no pointers between calls. Returned pointers point into bytes that you passed to the
+ * call. They are valid as long as these bytes stay there unchanged, unless the function says otherwise.
+ * The pieces of memory passed to one call must not overlap, unless the function allows it.
  *
- * Threads. Every function may be called in any thread at any time. A struct that a call may write to is
- * in use by one call at a time; what threads share they have to guard. There is no state beside the
- * structs, but for the choice of code for this CPU, which is made once and is atomic.
+ * Threads. You may call every function in any thread at any time. Use a struct that a call may write to
+ * in one call at a time; if threads share it, guard it. There is no state outside of the structs except
+ * the choice of code for this CPU, which is made once and is atomic.
  *
- * Faults. What a peer sends can make a call return PICOWS_FAILURE, never more. A mistake of the library
- * itself that its safety checks find ends the process: a line on stderr, then SIGABRT.
+ * Faults. Whatever a peer sends, a call at worst returns PICOWS_FAILURE. If the safety checks find a
+ * mistake of the library itself, the process ends: a line on stderr, then SIGABRT.
  *
- * Growth. Structs of options begin with their size, which is how later versions tell what an older
- * program filled in; every other struct keeps its size. Zero what is reserved, and all that you do not
- * use. Numbers never change their meaning; later versions may have more of them.
+ * Growth. Structs of options begin with their size, so that later versions know what an older program
+ * filled in. Every other struct keeps its size. Set reserved fields, and all that you do not use, to
+ * zero. Numbers never change their meaning; later versions may add numbers.
  *
- * Beside it. Define PICOWS_SHARED before including this file to use the DLL on Windows. Include Python.h
- * before it, and it includes picows_cpython.h.
+ * Including. To use the DLL on Windows, define PICOWS_SHARED before you include this file. If you include
+ * Python.h first, this file includes picows_cpython.h.
  */
 #ifndef PICOWS_H
 #define PICOWS_H
@@ -46,21 +46,21 @@ extern "C" {
 
 /* ---- Results and failures ---- */
 
-/* What a call came to. */
+/* The result of a call. */
 typedef int32_t picows_result;
 enum {
     PICOWS_OK = 0,
-    PICOWS_NEED_MORE = 1,     /* what was given is right, and not all of it */
+    PICOWS_NEED_MORE = 1,     /* the bytes are right so far, but incomplete */
     PICOWS_FAILURE = 2,       /* the peer broke the protocol: a picows_failure says how */
-    PICOWS_ENDED = 3,         /* nothing that the peer sends is looked at any more */
-    PICOWS_BAD_ARGUMENT = -1, /* the caller is wrong */
+    PICOWS_ENDED = 3,         /* the session ignores everything that the peer still sends */
+    PICOWS_BAD_ARGUMENT = -1, /* the caller did something wrong */
     PICOWS_NO_ROOM = -2,      /* the memory to write to is too small */
-    PICOWS_AFTER_CLOSE = -3,  /* our CLOSE was sent, or has to be what is sent next */
-    PICOWS_OUT_OF_ORDER = -4, /* fragments are to be sent in order */
-    PICOWS_TOO_MANY_PINGS = -5 /* that many wait for an answer already */
+    PICOWS_AFTER_CLOSE = -3,  /* our CLOSE was sent, or must be sent next */
+    PICOWS_OUT_OF_ORDER = -4, /* fragments must be sent in order */
+    PICOWS_TOO_MANY_PINGS = -5 /* too many PINGs already wait for an answer */
 };
 
-/* How a peer broke the protocol. Fields of this type are PICOWS_FAILURE_NONE unless a call returned
+/* How the peer broke the protocol. Fields of this type are PICOWS_FAILURE_NONE unless a call returned
  * PICOWS_FAILURE. */
 typedef int32_t picows_failure;
 enum {
@@ -95,8 +95,8 @@ enum {
     PICOWS_FAILURE_HEAD_BAD_FIELD_VALUE = 107,
     PICOWS_FAILURE_HEAD_TOO_MANY_INTERIM = 108,
 
-    /* requests: RFC 6455 4.2.1. From PICOWS_FAILURE_REQUEST_UPGRADE on the request is a good GET of
-     * HTTP/1.1, but none for a WebSocket. */
+    /* requests: RFC 6455 4.2.1. From PICOWS_FAILURE_REQUEST_UPGRADE on, the request is a valid GET of
+     * HTTP/1.1, but not a valid opening handshake. */
     PICOWS_FAILURE_REQUEST_LINE = 200,
     PICOWS_FAILURE_REQUEST_HTTP_VERSION = 201,
     PICOWS_FAILURE_REQUEST_METHOD = 202,
@@ -119,9 +119,9 @@ enum {
     PICOWS_FAILURE_RESPONSE_EXTENSIONS = 307
 };
 
-/* ---- Words of the protocol ---- */
+/* ---- Terms of the protocol ---- */
 
-/* What a frame is: RFC 6455 5.2. */
+/* The type of a frame: RFC 6455 5.2. */
 enum {
     PICOWS_OPCODE_CONTINUATION = 0x0,
     PICOWS_OPCODE_TEXT = 0x1,
@@ -131,7 +131,7 @@ enum {
     PICOWS_OPCODE_PONG = 0xA
 };
 
-/* Flags of a frame, to be or-ed: RFC 6455 5.2. */
+/* Flags of a frame, combined with |: RFC 6455 5.2. */
 enum {
     PICOWS_FLAG_RSV3 = 0x1,
     PICOWS_FLAG_RSV2 = 0x2,
@@ -139,13 +139,13 @@ enum {
     PICOWS_FLAG_FIN = 0x8 /* the last frame of its message */
 };
 
-/* Whose side we are. A client masks what it sends, a server does not: RFC 6455 5.1. */
+/* Our side of the connection. A client masks what it sends, a server does not: RFC 6455 5.1. */
 enum {
     PICOWS_ROLE_CLIENT = 0,
     PICOWS_ROLE_SERVER = 1
 };
 
-/* Why a connection is closed: RFC 6455 7.4.1, and the IANA registry. 3000 to 4999 are yours. */
+/* Why a connection is closed: RFC 6455 7.4.1, and the IANA registry. You may use 3000 to 4999. */
 enum {
     PICOWS_CLOSE_NO_INFO = 0, /* no code: a CLOSE frame without payload */
     PICOWS_CLOSE_OK = 1000,
@@ -163,46 +163,46 @@ enum {
     PICOWS_CLOSE_BAD_GATEWAY = 1014
 };
 
-/* Sizes, in bytes if nothing else is said. */
+/* Sizes, in bytes unless stated otherwise. */
 #define PICOWS_HEADER_SIZE_MAX 14           /* of a frame */
 #define PICOWS_CONTROL_PAYLOAD_SIZE_MAX 125 /* of CLOSE, PING and PONG */
 #define PICOWS_CONTROL_FRAME_SIZE_MAX 131   /* of the whole frame */
 #define PICOWS_CLOSE_REASON_SIZE_MAX 123    /* of the reason in a CLOSE */
 #define PICOWS_HEAD_SIZE_MAX 16384 /* of a request or an answer, up to the blank line */
 #define PICOWS_FIELD_COUNT_MAX 128 /* fields of a request or an answer */
-#define PICOWS_INTERIM_COUNT_MAX 16 /* interim answers in front of an answer */
+#define PICOWS_INTERIM_COUNT_MAX 16 /* interim answers before the answer */
 #define PICOWS_NONCE_SIZE 16  /* of picows_key_encode */
 #define PICOWS_KEY_SIZE 25    /* 24 characters and a NUL */
 #define PICOWS_ACCEPT_SIZE 29 /* 28 characters and a NUL */
-#define PICOWS_PING_COUNT_MAX 8 /* PINGs of a session that wait for their PONG */
+#define PICOWS_PING_COUNT_MAX 8 /* PINGs of a session that may wait for their PONG */
 #define PICOWS_SEED_SIZE 32   /* of picows_keys_init */
 
-/* ---- Functions for all ---- */
+/* ---- General functions ---- */
 
 /* The version, as "1.2.3". Static. */
 PICOWS_API const char *picows_version(void);
 
-/* A failure in words, without a full stop; those of frames fit into the reason of a CLOSE. Static. NULL
- * for numbers that are no failure. */
+/* A failure in words, without a full stop. Static. The text for a failure of frames fits into the reason
+ * of a CLOSE. NULL for numbers that are not a failure. */
 PICOWS_API const char *picows_failure_message(picows_failure failure);
 
-/* What to close with after a failure of frames: RFC 6455 7.4.1. 0 for other failures. */
+/* The close code to send after a failure of frames: RFC 6455 7.4.1. 0 for other failures. */
 PICOWS_API uint16_t picows_failure_close_code(picows_failure failure);
 
-/* The HTTP status that answers a failure of a head or of a request: 400 or 426. 0 for other failures. */
+/* The HTTP status to answer a failure of a head or of a request with: 400 or 426. 0 for other failures. */
 PICOWS_API uint16_t picows_failure_http_status(picows_failure failure);
 
-/* Masks or unmasks: RFC 6455 5.3. dst[i] becomes src[i] ^ key[(offset + i) % 4], for `size` bytes; an
- * offset continues a payload that comes in pieces. `dst` is `src`, or overlaps no byte of it. */
+/* Masks or unmasks: RFC 6455 5.3. dst[i] becomes src[i] ^ key[(offset + i) % 4], for `size` bytes. If a
+ * payload comes in pieces, `offset` is where the piece begins. `dst` must be `src`, or not overlap it. */
 PICOWS_API picows_result picows_mask(uint8_t *dst, const uint8_t *src, size_t size,
                                      const uint8_t key[4], size_t offset);
 
-/* ---- The header of a frame, for those who do without the parser ---- */
+/* ---- The header of a frame, for programs that do not use the parser ---- */
 
-/* A header, read or to be written. */
+/* A header that was read, or that will be written. */
 typedef struct picows_header {
     uint64_t payload_size;
-    size_t size;            /* of the header; after PICOWS_NEED_MORE: how much of it is wanted in all */
+    size_t size;            /* of the header; after PICOWS_NEED_MORE: how many bytes are needed in all */
     picows_failure failure;
     uint8_t opcode;         /* PICOWS_OPCODE_*, or a reserved one */
     uint8_t flags;          /* PICOWS_FLAG_* */
@@ -211,13 +211,13 @@ typedef struct picows_header {
     uint8_t masking_key[4]; /* if is_masked */
 } picows_header;
 
-/* Reads the header at the start of `bytes`, whatever follows it. Refuses lengths that are not in their
- * shortest form or have more than 63 bits, and leaves all else to the caller. */
+/* Reads the header at the start of `bytes` and ignores what follows it. Refuses lengths that are not in
+ * their shortest form or have more than 63 bits. The caller must check everything else. */
 PICOWS_API picows_result picows_header_decode(const uint8_t *bytes, size_t bytes_size,
                                               picows_header *header);
 
-/* Writes a header to the start of `buffer`; PICOWS_HEADER_SIZE_MAX is room for any. `*size` becomes the
- * number of bytes written. `header->size` and `header->failure` are not looked at. */
+/* Writes a header to the start of `buffer`; PICOWS_HEADER_SIZE_MAX bytes are enough for any. `*size`
+ * becomes the number of bytes written. `header->size` and `header->failure` are ignored. */
 PICOWS_API picows_result picows_header_encode(const picows_header *header, uint8_t *buffer,
                                               size_t buffer_size, size_t *size);
 
@@ -228,7 +228,7 @@ typedef struct picows_parser {
     uint64_t private_[16];
 } picows_parser;
 
-/* What frames a parser takes. */
+/* Which frames a parser accepts. */
 typedef struct picows_parser_options {
     size_t size;               /* sizeof(picows_parser_options) */
     uint64_t payload_size_max; /* of one frame; larger ones are PICOWS_FAILURE_FRAME_TOO_BIG */
@@ -239,41 +239,41 @@ typedef struct picows_parser_options {
 
 /* A received frame. */
 typedef struct picows_frame {
-    uint8_t *payload; /* unmasked, inside the bytes that were given */
+    uint8_t *payload; /* unmasked, inside the bytes that you passed */
     size_t payload_size;
-    size_t size;      /* of the frame; after PICOWS_NEED_MORE: how many bytes are wanted in all */
+    size_t size;      /* of the frame; after PICOWS_NEED_MORE: how many bytes are needed in all */
     picows_failure failure;
     uint8_t opcode;   /* PICOWS_OPCODE_* */
     uint8_t flags;    /* PICOWS_FLAG_* */
     uint8_t reserved[2];
 } picows_frame;
 
-/* Makes `parser` ready for the first frame of a connection. `options` are not needed any more when the
- * call returns. */
+/* Makes `parser` ready for the first frame of a connection. You may discard `options` when the call
+ * returns. */
 PICOWS_API picows_result picows_parser_init(picows_parser *parser,
                                             const picows_parser_options *options);
 
-/* Looks at the frame at the start of `bytes`, and at nothing behind it.
+/* Reads the frame at the start of `bytes` and ignores what follows it.
  *
- * - PICOWS_OK: `frame` is all there. The next call begins `frame->size` bytes further.
- * - PICOWS_NEED_MORE: give the same bytes again, with more behind them. They may have moved; they may not
- *   have changed, because the payload is unmasked in place as it arrives. `frame->size` is the size of
- *   the whole frame once its header is complete, until then that of the header. It is a peer's word,
- *   if one within payload_size_max: read that much if you like, but do not reserve it.
- * - PICOWS_FAILURE: `frame->failure` says why. It is final: every later call says the same. Frames in
- *   front of the wrong one have been handed out before.
- * - PICOWS_BAD_ARGUMENT: also for a parser that was never set up, and for fewer bytes than the last call
- *   was given when it wanted more.
+ * - PICOWS_OK: `frame` is complete. The next call begins `frame->size` bytes further.
+ * - PICOWS_NEED_MORE: pass the same bytes again, with more appended. You may move them but must not
+ *   change them, because the payload is unmasked in place as it arrives. `frame->size` is the size of
+ *   the whole frame once its header is complete, until then that of the header. The peer chose this size
+ *   (within payload_size_max): you may try to read that much, but do not allocate that much.
+ * - PICOWS_FAILURE: `frame->failure` says why. This is final: every later call returns the same. Earlier
+ *   calls have returned all frames before the wrong one.
+ * - PICOWS_BAD_ARGUMENT: also if the parser was never set up, or if you pass fewer bytes than to the last
+ *   call, which returned PICOWS_NEED_MORE.
  *
- * Fragments are frames of their own; PICOWS_FLAG_FIN says where a message ends. The payload of a CLOSE
- * is checked: picows_close_decode reads it. */
+ * Each fragment is a frame; PICOWS_FLAG_FIN says where a message ends. The payload of a CLOSE has been
+ * checked: picows_close_decode reads it. */
 PICOWS_API picows_result picows_parser_next(picows_parser *parser, uint8_t *bytes, size_t bytes_size,
                                             picows_frame *frame);
 
 /* ---- Sending ----
  *
- * A client gives a fresh masking key for every frame (picows_keys_next), a server gives NULL. Refused as
- * PICOWS_BAD_ARGUMENT: reserved opcodes, control frames in fragments or of more than 125 bytes. */
+ * A client passes a new masking key for every frame (picows_keys_next), a server passes NULL. Reserved
+ * opcodes, and control frames in fragments or of more than 125 bytes, are PICOWS_BAD_ARGUMENT. */
 
 /* The size of a frame, header included. 0 if a size_t cannot hold it. */
 PICOWS_API size_t picows_frame_size(size_t payload_size, int is_masked);
@@ -284,19 +284,19 @@ PICOWS_API picows_result picows_frame_write(uint8_t *buffer, size_t buffer_size,
                                             uint8_t flags, const uint8_t *payload,
                                             size_t payload_size, const uint8_t *key, size_t *size);
 
-/* Makes a frame around a payload that stays where it is, `payload_offset` bytes behind `buffer`. The
- * header goes into the bytes right before it, so the offset is at least PICOWS_HEADER_SIZE_MAX, or
- * exactly the size that the header will have. The payload is masked in place. `*frame_offset` becomes
- * where the frame starts; it ends where the payload does. */
+/* Makes a frame around a payload that is already in `buffer`, from `payload_offset` on. The header goes
+ * into the bytes right before it. So the offset must be at least PICOWS_HEADER_SIZE_MAX, or exactly the
+ * size that the header will have. The payload is masked in place. `*frame_offset` becomes the offset where
+ * the frame starts; the frame ends where the payload ends. */
 PICOWS_API picows_result picows_frame_wrap(uint8_t *buffer, size_t payload_offset,
                                            size_t payload_size, uint8_t opcode, uint8_t flags,
                                            const uint8_t *key, size_t *frame_offset);
 
 /* ---- A connection, after its opening handshake ----
  *
- * A session is parser and writer together, for either role, and knows what belongs to a connection as a
- * whole: the order of fragments, the close handshake, which PING a PONG answers, what may be sent when.
- * It makes events of bytes and bytes of what is to be sent; reading and writing them is the program's.
+ * A session is parser and writer together, as client or as server. It knows the rules for the connection as
+ * a whole: the order of fragments, the closing handshake, which PING a PONG answers, what may be sent when.
+ * It turns received bytes into events and frames to send into bytes. The program reads and writes them.
  *
  *     while ((result = picows_session_receive(&session, bytes, size, &event)) == PICOWS_OK) {
  *         picows_session_answer(&session, &event, key, room, room_size, &written);
@@ -305,18 +305,18 @@ PICOWS_API picows_result picows_frame_wrap(uint8_t *buffer, size_t payload_offse
  *     }
  *     if (result == PICOWS_FAILURE) picows_session_answer(&session, &event, key, ...);
  *
- * Frames have to go out in the order in which calls have made them. A client gives a fresh masking key for
- * each call that makes a frame (picows_keys_next), a server gives NULL; else PICOWS_BAD_ARGUMENT. A call
- * that fails has changed nothing. */
+ * Send frames in the order in which the calls made them. A client passes a new masking key to each call
+ * that makes a frame (picows_keys_next), a server passes NULL; otherwise PICOWS_BAD_ARGUMENT. A call
+ * that fails changes nothing. */
 
-/* How much a session looks after. */
+/* How much a session checks. */
 enum {
-    PICOWS_MODE_PERMISSIVE = 0, /* reserved bits, order of fragments and text are the program's business */
-    PICOWS_MODE_STRICT = 1,     /* received frames follow all rules of RFC 6455, and tell their message */
-    PICOWS_MODE_MESSAGES = 2    /* frames that are sent follow the order of fragments too */
+    PICOWS_MODE_PERMISSIVE = 0, /* the program checks reserved bits, order of fragments and text */
+    PICOWS_MODE_STRICT = 1,     /* received frames must obey RFC 6455; events describe their message */
+    PICOWS_MODE_MESSAGES = 2    /* also, fragments must be sent in order */
 };
 
-/* What the opening handshake has agreed upon: one bit for each extension. */
+/* What the opening handshake agreed on: one bit for each extension. */
 enum {
     PICOWS_EXTENSION_PERMESSAGE_DEFLATE = 1 /* RFC 7692. Payloads are not inflated, only marked */
 };
@@ -326,7 +326,7 @@ typedef struct picows_session {
     uint64_t private_[96];
 } picows_session;
 
-/* What a session takes. The limits of messages and the extensions are not looked at in permissive mode. */
+/* What a session accepts. Permissive mode ignores the limits of messages and the extensions. */
 typedef struct picows_session_options {
     size_t size;               /* sizeof(picows_session_options) */
     uint64_t payload_size_max; /* of one frame; larger ones are PICOWS_FAILURE_FRAME_TOO_BIG */
@@ -338,13 +338,13 @@ typedef struct picows_session_options {
     uint8_t reserved;
 } picows_session_options;
 
-/* What an event is. */
+/* The kind of an event. */
 enum {
     PICOWS_EVENT_NONE = 0,
     PICOWS_EVENT_DATA = 1,   /* TEXT, BINARY or CONTINUATION */
-    PICOWS_EVENT_PING = 2,   /* wants a PONG */
+    PICOWS_EVENT_PING = 2,   /* answer it with a PONG */
     PICOWS_EVENT_PONG = 3,
-    PICOWS_EVENT_CLOSE = 4,  /* wants a CLOSE, if we have not sent one. Nothing is received after it */
+    PICOWS_EVENT_CLOSE = 4,  /* answer it with a CLOSE unless we sent one. Nothing is received after it */
     PICOWS_EVENT_FAILURE = 5 /* likewise */
 };
 
@@ -357,10 +357,10 @@ enum {
 
 /* What was received. */
 typedef struct picows_event {
-    uint8_t *payload; /* of the frame, unmasked, inside the bytes that were given */
+    uint8_t *payload; /* of the frame, unmasked, inside the bytes that you passed */
     size_t payload_size;
-    size_t size;      /* of the frame; after PICOWS_NEED_MORE: how many bytes are wanted in all */
-    uint64_t message_size;  /* data, not permissive: of the message up to here, as it is on the wire */
+    size_t size;      /* of the frame; after PICOWS_NEED_MORE: how many bytes are needed in all */
+    uint64_t message_size;  /* data, not permissive: of the message so far, as it was received */
     picows_failure failure;
     uint32_t ping_count;    /* PONG: how many PINGs of picows_session_ping it answers, the oldest first */
     uint16_t close_code;    /* CLOSE: the peer's; PICOWS_CLOSE_NO_INFO if it has none. Failure: ours */
@@ -372,76 +372,76 @@ typedef struct picows_event {
     uint8_t reserved;
 } picows_event;
 
-/* Makes `session` ready for the first frame of a connection. `options` are not needed any more when the
- * call returns. */
+/* Makes `session` ready for the first frame of a connection. You may discard `options` when the call
+ * returns. */
 PICOWS_API picows_result picows_session_init(picows_session *session,
                                              const picows_session_options *options);
 
-/* Looks at the frame at the start of `bytes`, and at nothing behind it. The payload of a CLOSE is checked:
- * picows_close_decode reads its reason.
+/* Reads the frame at the start of `bytes` and ignores what follows it. The payload of a CLOSE has been
+ * checked: picows_close_decode reads its reason.
  *
  * - PICOWS_OK: an event. The next call begins `event->size` bytes further.
  * - PICOWS_NEED_MORE: as for picows_parser_next.
- * - PICOWS_FAILURE: the peer broke the protocol, `event->failure` says how. This is told once.
- * - PICOWS_ENDED: a CLOSE was received, or a failure was told, or the input was dropped or has ended. All
- *   bytes are to be thrown away. */
+ * - PICOWS_FAILURE: the peer broke the protocol; `event->failure` says how. This is returned once.
+ * - PICOWS_ENDED: a CLOSE or a failure was returned before, or the input was dropped or has ended. Discard
+ *   all bytes. */
 PICOWS_API picows_result picows_session_receive(picows_session *session, uint8_t *bytes,
                                                 size_t bytes_size, picows_event *event);
 
-/* Writes what RFC 6455 wants to be sent because of an event, to the start of `buffer`: a PONG for a PING, a
- * CLOSE with the same code for a CLOSE, a CLOSE that says why for a failure. `*size` becomes the size of
- * the frame, and 0 if nothing is to be sent or our CLOSE was sent before. For PING and CLOSE the event's
- * payload has to be where it was. PICOWS_CONTROL_FRAME_SIZE_MAX is room for any. A program that wants to
- * answer in another way, later or not at all, does not call this. */
+/* Writes the frame that RFC 6455 requires in answer to an event to the start of `buffer`: a PONG for a PING,
+ * a CLOSE with the same code for a CLOSE, a CLOSE with the reason for a failure. `*size` becomes the size of
+ * the frame, or 0 if no answer is due or our CLOSE was sent before. For PING and CLOSE the event's
+ * payload must still be there. PICOWS_CONTROL_FRAME_SIZE_MAX bytes are enough for any answer. To
+ * answer differently, later or not at all, do not call this. */
 PICOWS_API picows_result picows_session_answer(picows_session *session, const picows_event *event,
                                                const uint8_t *key, uint8_t *buffer,
                                                size_t buffer_size, size_t *size);
 
 /* Writes a frame to the start of `buffer`, as picows_frame_write does: any but a CLOSE. `*size` becomes the
- * size of the frame. PICOWS_AFTER_CLOSE, and in messages mode PICOWS_OUT_OF_ORDER. */
+ * size of the frame. May return PICOWS_AFTER_CLOSE, and in messages mode PICOWS_OUT_OF_ORDER. */
 PICOWS_API picows_result picows_session_send(picows_session *session, uint8_t opcode, uint8_t flags,
                                              const uint8_t *payload, size_t payload_size,
                                              const uint8_t *key, uint8_t *buffer,
                                              size_t buffer_size, size_t *size);
 
-/* The same around a payload that stays where it is, as picows_frame_wrap does. */
+/* The same around a payload that is already in `buffer`, as picows_frame_wrap does. */
 PICOWS_API picows_result picows_session_wrap(picows_session *session, uint8_t *buffer,
                                              size_t payload_offset, size_t payload_size,
                                              uint8_t opcode, uint8_t flags, const uint8_t *key,
                                              size_t *frame_offset);
 
-/* Writes a PING whose PONG the session is to recognise by its payload: see `ping_count` of picows_event.
- * A PONG answers the PINGs before its own as well. PICOWS_TOO_MANY_PINGS if PICOWS_PING_COUNT_MAX wait. */
+/* Writes a PING. The session recognises its PONG by the payload: see `ping_count` of picows_event. A PONG
+ * also answers the PINGs before its own. PICOWS_TOO_MANY_PINGS if PICOWS_PING_COUNT_MAX already wait. */
 PICOWS_API picows_result picows_session_ping(picows_session *session, const uint8_t *payload,
                                              size_t payload_size, const uint8_t *key,
                                              uint8_t *buffer, size_t buffer_size, size_t *size);
 
-/* Writes our CLOSE: the first one, or an answer to the peer's with a code of ours. What may be said is what
- * picows_close_encode takes. Nothing can be sent after it; the peer is heard until it closes too. */
+/* Writes our CLOSE: the first one, or an answer to the peer's with another code. Code and reason are as for
+ * picows_close_encode. Nothing can be sent after it; we receive until the peer closes too. */
 PICOWS_API picows_result picows_session_close(picows_session *session, uint16_t code,
                                               const uint8_t *reason, size_t reason_size,
                                               const uint8_t *key, uint8_t *buffer,
                                               size_t buffer_size, size_t *size);
 
-/* Nothing that the peer sends is wanted any more. picows_session_close may still tell it why. */
+/* Tells the session to ignore further input. picows_session_close may still tell the peer why. */
 PICOWS_API picows_result picows_session_drop(picows_session *session);
 
-/* The transport says that the peer sends nothing more. */
+/* Tells the session that the transport has ended: the peer sends nothing more. */
 PICOWS_API picows_result picows_session_end(picows_session *session);
 
-/* How far the close handshake is: RFC 6455 7. */
+/* The state of the closing handshake: RFC 6455 7. */
 enum {
     PICOWS_STATE_OPEN = 0,
     PICOWS_STATE_CLOSE_SENT = 1,     /* the peer may go on until it closes */
     PICOWS_STATE_CLOSE_RECEIVED = 2, /* we may go on until we close */
     PICOWS_STATE_CLOSED_BY_US = 3,   /* our CLOSE was first, and was answered */
     PICOWS_STATE_CLOSED_BY_PEER = 4, /* the peer's was */
-    PICOWS_STATE_FAILING = 5, /* the peer broke the protocol or was dropped; our CLOSE may go */
-    PICOWS_STATE_FAILED = 6,  /* our CLOSE went */
+    PICOWS_STATE_FAILING = 5, /* the peer broke the protocol or was dropped; our CLOSE may be sent */
+    PICOWS_STATE_FAILED = 6,  /* the same, and our CLOSE was sent */
     PICOWS_STATE_LOST = 7     /* the transport ended before the peer's CLOSE: RFC 6455 7.1.5 calls it 1006 */
 };
 
-/* What became of a connection. */
+/* The status of a connection. */
 typedef struct picows_status {
     picows_failure failure;    /* how the peer broke the protocol */
     uint16_t sent_code;        /* of our CLOSE; PICOWS_CLOSE_NO_INFO also if it had none */
@@ -452,19 +452,19 @@ typedef struct picows_status {
     uint8_t reserved;
 } picows_status;
 
-/* Tells it, at any time. */
+/* Returns the status, at any time. */
 PICOWS_API picows_result picows_session_status(picows_session *session, picows_status *status);
 
 /* ---- UTF-8, RFC 3629 ---- */
 
-/* How far a text has been looked at. Begins as zeros. */
+/* How far a text has been checked. Begins as zeros. */
 typedef struct picows_utf8 {
     uint8_t state;
 } picows_utf8;
 
-/* Goes on with a text that comes in pieces, cut anywhere. PICOWS_OK: the text may end here.
- * PICOWS_NEED_MORE: the last character is incomplete. PICOWS_FAILURE: a byte was wrong, and no later
- * call will say otherwise. */
+/* Checks the next piece of a text, which may be cut anywhere. PICOWS_OK: the text may end here.
+ * PICOWS_NEED_MORE: the last character is incomplete. PICOWS_FAILURE: a byte is wrong; all later
+ * calls return this too. */
 PICOWS_API picows_result picows_utf8_feed(picows_utf8 *validator, const uint8_t *bytes,
                                           size_t bytes_size);
 
@@ -472,21 +472,21 @@ PICOWS_API picows_result picows_utf8_feed(picows_utf8 *validator, const uint8_t 
 
 /* Why the peer closes. */
 typedef struct picows_close {
-    const uint8_t *reason; /* UTF-8, inside the payload, no NUL behind it */
+    const uint8_t *reason; /* UTF-8, inside the payload, not followed by a NUL */
     size_t reason_size;
     picows_failure failure;
     uint16_t code;         /* PICOWS_CLOSE_NO_INFO if the payload is empty */
     uint8_t reserved[2];
 } picows_close;
 
-/* Reads the whole payload of a CLOSE, unmasked. PICOWS_FAILURE: one byte alone, a code that may not be
- * sent, a reason that is not UTF-8. */
+/* Reads the whole payload of a CLOSE, unmasked. PICOWS_FAILURE: it has only one byte, a code that may not
+ * be sent, or a reason that is not UTF-8. */
 PICOWS_API picows_result picows_close_decode(const uint8_t *payload, size_t payload_size,
                                              picows_close *close);
 
-/* Writes a payload to the start of `buffer`; PICOWS_CONTROL_PAYLOAD_SIZE_MAX is room for any. Refused as
- * PICOWS_BAD_ARGUMENT: codes that may not be sent, a reason without a code, or not in UTF-8, or of more
- * than PICOWS_CLOSE_REASON_SIZE_MAX bytes. `reason` may lie in `buffer`. */
+/* Writes a payload to the start of `buffer`; PICOWS_CONTROL_PAYLOAD_SIZE_MAX bytes are enough for any.
+ * PICOWS_BAD_ARGUMENT: the code may not be sent, or the reason has no code, is not UTF-8, or has more
+ * than PICOWS_CLOSE_REASON_SIZE_MAX bytes. `reason` may be inside `buffer`. */
 PICOWS_API picows_result picows_close_encode(uint16_t code, const uint8_t *reason,
                                              size_t reason_size, uint8_t *buffer,
                                              size_t buffer_size, size_t *size);
@@ -498,8 +498,8 @@ typedef struct picows_keys {
     uint64_t private_[136];
 } picows_keys;
 
-/* Starts a stream of keys that nobody can predict, if nobody can predict the seed: take it from
- * getrandom() or the like, for every stream a new one. Start anew after fork(), or two processes send
+/* Starts a stream of keys. Nobody can predict the keys if nobody can predict the seed: take a new seed for
+ * every stream from getrandom() or the like. Start a new stream after fork(), or two processes send
  * the same keys. */
 PICOWS_API picows_result picows_keys_init(picows_keys *keys, const uint8_t seed[PICOWS_SEED_SIZE]);
 
@@ -508,7 +508,7 @@ PICOWS_API picows_result picows_keys_next(picows_keys *keys, uint8_t key[4]);
 
 /* ---- HTTP heads, RFC 9112 ---- */
 
-/* A header field, without a NUL behind name or value: a size says where it ends. */
+/* A header field. Name and value are not followed by a NUL: use their sizes. */
 typedef struct picows_field {
     const uint8_t *name;
     size_t name_size;
@@ -516,16 +516,17 @@ typedef struct picows_field {
     size_t value_size;
 } picows_field;
 
-/* How far a head has been looked at. Begins as zeros, for every head. */
+/* How far a head has been read. Begins as zeros, for every head. */
 typedef struct picows_head_reader {
     size_t scanned;
 } picows_head_reader;
 
-/* The head of a request or an answer; four KiB on a 64-bit machine. All pointers are into the bytes that the head was read from. */
+/* The head of a request or an answer; four KiB on a 64-bit machine. All pointers point into the bytes that
+ * the head was read from. */
 typedef struct picows_head {
     const uint8_t *start_line;
     size_t start_line_size;
-    size_t size; /* of the head: what stands behind it in the bytes are frames already */
+    size_t size; /* of the head: the bytes after it are frames */
     size_t field_count;
     picows_failure failure;
     uint8_t reserved[4];
@@ -533,15 +534,16 @@ typedef struct picows_head {
 } picows_head;
 
 /* Reads a request or an answer up to its blank line: at most PICOWS_HEAD_SIZE_MAX bytes with
- * PICOWS_FIELD_COUNT_MAX fields. After PICOWS_NEED_MORE give the same bytes again, moved or not, with more
- * behind them. */
+ * PICOWS_FIELD_COUNT_MAX fields. After PICOWS_NEED_MORE pass the same bytes again, with more appended. You
+ * may move them. */
 PICOWS_API picows_result picows_head_read(picows_head_reader *reader, const uint8_t *bytes,
                                           size_t bytes_size, picows_head *head);
 
-/* The first field of this name, in any case; NULL if there is none. It is part of `head`. */
+/* The first field with this name, in upper or lower case; NULL if there is none. It is part of `head`. */
 PICOWS_API const picows_field *picows_head_find(const picows_head *head, const char *name);
 
-/* 1 if the token is in the comma-separated lists of the fields of this name, in any case; else 0. */
+/* 1 if the token is in the comma-separated lists of the fields with this name, otherwise 0. Upper and lower
+ * case are the same. */
 PICOWS_API int picows_head_has_token(const picows_head *head, const char *name, const char *token);
 
 /* ---- The opening handshake, RFC 6455 4 ---- */
@@ -550,35 +552,35 @@ PICOWS_API int picows_head_has_token(const picows_head *head, const char *name, 
 PICOWS_API picows_result picows_accept_key(const char *key, size_t key_size,
                                            char accept[PICOWS_ACCEPT_SIZE]);
 
-/* The value of Sec-WebSocket-Key. The nonce is random, for every connection a new one. */
+/* The value of Sec-WebSocket-Key. The nonce must be random, and a new one for every connection. */
 PICOWS_API picows_result picows_key_encode(const uint8_t nonce[PICOWS_NONCE_SIZE],
                                            char key[PICOWS_KEY_SIZE]);
 
-/* What a server wants to know of a request. */
+/* What a server needs to know about a request. */
 typedef struct picows_request {
-    const uint8_t *target; /* like "/chat?room=1"; NULL unless the request is a good GET of HTTP/1.1 */
+    const uint8_t *target; /* like "/chat?room=1"; NULL unless the request is a valid GET of HTTP/1.1 */
     size_t target_size;
     picows_failure failure;
     char accept[PICOWS_ACCEPT_SIZE]; /* for picows_response_write */
     uint8_t reserved[3];
 } picows_request;
 
-/* Server: is this a good request for a WebSocket? */
+/* Server: checks whether this is a valid request of the opening handshake. */
 PICOWS_API picows_result picows_request_check(const picows_head *head, picows_request *request);
 
-/* Server: writes the 101 answer that accepts, with fields of your own (a subprotocol, cookies) behind the
- * usual ones. Refused as PICOWS_BAD_ARGUMENT: names and values that may not be sent. `*size` becomes the
- * size of the answer. */
+/* Server: writes the 101 answer that accepts, with your own fields (a subprotocol, cookies) after the
+ * usual ones. PICOWS_BAD_ARGUMENT: a name or value may not be sent. `*size` becomes the size of the
+ * answer. */
 PICOWS_API picows_result picows_response_write(const char *accept, const picows_field *fields,
                                                size_t field_count, uint8_t *buffer,
                                                size_t buffer_size, size_t *size);
 
-/* Server: writes the whole answer to a failure of a head or of a request; 256 bytes are room for any. End
+/* Server: writes the whole answer to a failure of a head or of a request; 256 bytes are enough for any. End
  * the connection after it. */
 PICOWS_API picows_result picows_refusal_write(picows_failure failure, uint8_t *buffer,
                                               size_t buffer_size, size_t *size);
 
-/* The request to be written. */
+/* The request to write. */
 typedef struct picows_request_options {
     size_t size;        /* sizeof(picows_request_options) */
     const char *host;   /* the Host header: "example.com" or "example.com:8080" */
@@ -588,35 +590,36 @@ typedef struct picows_request_options {
     size_t field_count;
 } picows_request_options;
 
-/* Client: writes an upgrade request. Refused as PICOWS_BAD_ARGUMENT: what may not be sent, such as a line
- * break in a value. `*size` becomes the size of the request. */
+/* Client: writes the request of the opening handshake. PICOWS_BAD_ARGUMENT: something may not be sent, such
+ * as a line break in a value. `*size` becomes the size of the request. */
 PICOWS_API picows_result picows_request_write(const picows_request_options *options,
                                               uint8_t *buffer, size_t buffer_size, size_t *size);
 
-/* How far an answer has been looked at. Begins as zeros, for every answer. */
+/* How far an answer has been read. Begins as zeros, for every answer. */
 typedef struct picows_response_reader {
     size_t scanned;
     uint32_t start; /* of the head in `bytes` */
     uint32_t interim_count;
 } picows_response_reader;
 
-/* Client: reads an answer as picows_head_read does, behind the interim ones (1xx except 101) that may come
- * first: at most PICOWS_INTERIM_COUNT_MAX, and PICOWS_HEAD_SIZE_MAX bytes together with the answer's head.
- * `head->size` counts them: it says where the frames begin. */
+/* Client: reads an answer as picows_head_read does, and skips the interim answers (1xx except 101) before
+ * it: at most PICOWS_INTERIM_COUNT_MAX, and PICOWS_HEAD_SIZE_MAX bytes together with the answer's head.
+ * `head->size` includes them: it says where the frames begin. */
 PICOWS_API picows_result picows_response_read(picows_response_reader *reader,
                                               const uint8_t *bytes, size_t bytes_size,
                                               picows_head *head);
 
-/* Client: does this answer accept the request that had this key? PICOWS_FAILURE: `*failure` says why not.
- * With `strict` an answer that announces a body, which a 101 never has, is refused. Extensions and
- * subprotocols in the answer are for picows_response_check_offer. */
+/* Client: checks whether this answer accepts the request with this key. PICOWS_FAILURE: `*failure` says why
+ * not. `strict` also refuses an answer that announces a body, which a 101 never has.
+ * picows_response_check_offer checks the extensions and subprotocols in the answer. */
 PICOWS_API picows_result picows_response_check(const picows_head *head, const char *key,
                                                size_t key_size, int strict,
                                                picows_failure *failure);
 
-/* Client: does this answer take only what was offered? `fields` are those of the request that were given to
- * picows_request_write, Sec-WebSocket-Protocol and Sec-WebSocket-Extensions among them; without any, the
- * answer may have neither. Parameters of extensions are left to the caller. RFC 6455 4.1, items 5 and 6 */
+/* Client: checks that this answer takes only what was offered (RFC 6455 4.1, items 5 and 6). `fields` are
+ * those that you passed to picows_request_write, including Sec-WebSocket-Protocol and
+ * Sec-WebSocket-Extensions. If there are none, the answer must have neither. The caller must check the
+ * parameters of extensions. */
 PICOWS_API picows_result picows_response_check_offer(const picows_head *head,
                                                      const picows_field *fields,
                                                      size_t field_count,

@@ -7,12 +7,12 @@
  *     const picows_py_api *api = picows_py_import();
  *     if (api == NULL) return NULL;        // an exception is set
  *
- * Nothing is linked: all functions are in the table that picows_py_import() finds at run time.
+ * There is nothing to link: picows_py_import() finds the table of all functions at run time.
  *
- * Every function is called with the GIL held (with an attached thread state, in builds without a
- * GIL), and those that take a transport in the thread of its event loop: elsewhere they raise
- * RuntimeError. A function that fails sets a Python exception and returns -1 or NULL. References
- * that are passed in stay the caller's.
+ * Call every function with the GIL held (in builds without a GIL, with an attached thread state). Call
+ * functions that take a transport in the thread of its event loop; elsewhere they raise RuntimeError.
+ * A function that fails sets a Python exception and returns -1 or NULL. The caller keeps the
+ * references that it passes.
  */
 #ifndef PICOWS_CPYTHON_H
 #define PICOWS_CPYTHON_H
@@ -38,8 +38,8 @@ extern "C" {
 #define PICOWS_PY_PING 0x9
 #define PICOWS_PY_PONG 0xA
 
-/* Flags of a frame, as they stand in its first byte. A frame that is a whole message, or the last
- * of one, has PICOWS_PY_FIN. */
+/* Flags of a frame, as in its first byte. A frame that is a whole message, or the last of one, has
+ * PICOWS_PY_FIN. */
 #define PICOWS_PY_FIN 0x80u
 #define PICOWS_PY_RSV1 0x40u
 #define PICOWS_PY_RSV2 0x20u
@@ -55,13 +55,13 @@ typedef struct picows_py_frame {
     const void *vtable;        /* not for use */
     const char *payload_ptr;   /* lives as long as the frame; 64 readable bytes follow the payload */
     Py_ssize_t payload_size;   /* bytes */
-    Py_ssize_t tail_size;      /* bytes behind this frame in the receiving buffer */
+    Py_ssize_t tail_size;      /* bytes after this frame in the receive buffer */
     int msg_type;              /* PICOWS_PY_TEXT, ... */
-    unsigned char fin;         /* 0 or 1, as all that follow: the last frame of its message */
+    unsigned char fin;         /* 0 or 1, like all that follow: the last frame of its message */
     unsigned char rsv1;
     unsigned char rsv2;
     unsigned char rsv3;
-    unsigned char last_in_buffer; /* no other whole frame stands behind this one */
+    unsigned char last_in_buffer; /* no other whole frame follows this one */
 } picows_py_frame;
 
 /* A connection, a Python object (WSTransport): cast it to PyObject * to keep it with Py_INCREF.
@@ -79,9 +79,9 @@ typedef struct picows_py_transport {
     int is_disconnected;
 } picows_py_transport;
 
-/* The callbacks of a listener; NULL for the default. `data` is what listener_new() was given.
- * Transports and frames are borrowed for the call. Each returns 0, or -1 with an exception set,
- * which is dealt with like one that a Python listener raises. */
+/* The callbacks of a listener; NULL for the default. `data` is what you passed to listener_new().
+ * Transports and frames are borrowed for the call. Each callback returns 0, or -1 with an exception
+ * set, which has the same effect as an exception of a Python listener. */
 typedef struct picows_py_callbacks {
     size_t size;               /* sizeof(picows_py_callbacks): PICOWS_PY_CALLBACKS_INIT sets it */
     int (*on_ws_connected)(void *data, picows_py_transport *transport);
@@ -93,7 +93,7 @@ typedef struct picows_py_callbacks {
     int (*resume_writing)(void *data);
     /* Called once, when the listener dies. */
     void (*free)(void *data);
-    /* For the garbage collector, as tp_traverse and tp_clear: needed if `data` holds references to
+    /* For the garbage collector, like tp_traverse and tp_clear: needed if `data` holds references to
      * Python objects that may lead back to the listener. */
     int (*traverse)(void *data, visitproc visit, void *arg);
     void (*clear)(void *data);
@@ -102,8 +102,8 @@ typedef struct picows_py_callbacks {
 /* No callbacks yet: `picows_py_callbacks callbacks = PICOWS_PY_CALLBACKS_INIT;` */
 #define PICOWS_PY_CALLBACKS_INIT { sizeof(picows_py_callbacks), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
-/* The table. It belongs to the module picows._native of the interpreter that imported it and lives
- * as long as that; each interpreter has its own. */
+/* The table. It belongs to the module picows._native of the interpreter that imported it, and lives
+ * as long as that module. Each interpreter has its own table. */
 typedef struct picows_py_api {
     size_t size;               /* of the table that the installed picows has */
     int version;               /* PICOWS_PY_VERSION of the installed picows */
@@ -114,44 +114,45 @@ typedef struct picows_py_api {
     PyTypeObject *listener_type;
 
     /* Sends a frame with a copy of the payload (NULL if payload_size is 0). After a CLOSE was sent,
-     * or the connection ended, sends do nothing and return 0. No send blocks. */
+     * or the connection ended, it does nothing and returns 0. Sending never blocks. */
     int (*send)(picows_py_transport *transport, int msg_type, const char *payload,
                 Py_ssize_t payload_size, unsigned int flags);
-    /* The same without a copy. The PICOWS_PY_HEADROOM bytes in front of the payload have to be
-     * writable, and are overwritten; on a client's side the payload is masked where it stands. When
-     * the function returns, the memory is the caller's again. */
+    /* The same without a copy. The PICOWS_PY_HEADROOM bytes in front of the payload must be
+     * writable, and are overwritten. A client masks the payload in place. When the function returns,
+     * the memory is the caller's again. */
     int (*send_reuse)(picows_py_transport *transport, int msg_type, char *payload,
                       Py_ssize_t payload_size, unsigned int flags);
     /* Up to 125 bytes. */
     int (*send_ping)(picows_py_transport *transport, const char *payload, Py_ssize_t payload_size);
     int (*send_pong)(picows_py_transport *transport, const char *payload, Py_ssize_t payload_size);
-    /* `code` 0 for none; up to 123 bytes of UTF-8. It does not disconnect. */
+    /* `code` is 0 for none; the reason is up to 123 bytes of UTF-8. This does not disconnect. */
     int (*send_close)(picows_py_transport *transport, int code, const char *reason,
                       Py_ssize_t reason_size);
-    /* Closes the connection; with `graceful` what is queued is sent before. */
+    /* Ends the connection; with `graceful` it first sends what is queued. */
     int (*disconnect)(picows_py_transport *transport, int graceful);
-    /* Tells auto-ping that the answer came, for those who see it elsewhere than in
+    /* Tells auto-ping that the answer has arrived, if you find it elsewhere than in
      * is_user_specific_pong. */
     int (*notify_user_specific_pong_received)(picows_py_transport *transport);
 
-    /* Code and reason of a CLOSE frame; ValueError for others. The code is 0 if the frame has none,
-     * the reason NULL if it gives none. It points into the payload, without a terminating zero. */
+    /* Code and reason of a CLOSE frame; ValueError for other frames. The code is 0 if the frame has
+     * none. The reason is NULL if the frame has none, else it points into the payload, without a
+     * terminating zero. */
     int (*frame_close)(const picows_py_frame *frame, int *code, const char **reason,
                        Py_ssize_t *reason_size);
 
-    /* A new WSListener (a new reference) over callbacks, which are copied, and `data`. From then on
-     * `data` is the listener's, until `free` is called with it; if the function fails, it stays the
-     * caller's and `free` is not called. Return it from a listener factory. */
+    /* A new WSListener (a new reference) with a copy of `callbacks`, and `data`. From then on the
+     * listener owns `data`, until it calls `free` with it. If the function fails, the caller still
+     * owns `data` and `free` is not called. Return the listener from a listener factory. */
     PyObject *(*listener_new)(const struct picows_py_api *api,
                               const picows_py_callbacks *callbacks, void *data);
-    /* The `data` of a listener that listener_new() made with this `free`; NULL with TypeError for
-     * other objects. */
+    /* The `data` of a listener that listener_new() made with this `free`; for other objects NULL,
+     * with a TypeError set. */
     void *(*listener_data)(const struct picows_py_api *api, PyObject *listener,
                            void (*free)(void *data));
 } picows_py_api;
 
-/* Imports picows and gives its table, or NULL with an ImportError that says what to do. Keep it in
- * the module's state, or in a static variable of a module that one interpreter loads. */
+/* Imports picows and returns its table, or NULL with an ImportError that says what to do. Keep it in
+ * the module's state, or in a static variable if only one interpreter loads the module. */
 static inline const picows_py_api *picows_py_import(void)
 {
     const picows_py_api *api = (const picows_py_api *)PyCapsule_Import(PICOWS_PY_CAPSULE, 0);
