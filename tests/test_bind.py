@@ -46,10 +46,13 @@ async def test_both_families_on_one_port() -> None:
 
 async def test_a_given_socket() -> None:
     with socket.create_server(("127.0.0.1", 0)) as sock:
-        assert await bind_sockets(asyncio.get_running_loop(), None, None, sock=sock) == [sock]
+        (lent,) = await bind_sockets(asyncio.get_running_loop(), None, None, sock=sock)
+        assert lent.getsockname() == sock.getsockname()
         assert not sock.getblocking()
         with pytest.raises(ValueError, match="sock cannot be combined with host and port"):
             await bound("127.0.0.1", 0, sock=sock)
+        lent.close()
+        assert sock.fileno() == -1
     with socket.socket(type=socket.SOCK_DGRAM) as sock, pytest.raises(ValueError, match="stream"):
         await bound(None, None, sock=sock)
 

@@ -97,6 +97,46 @@ def test_the_owner_of_a_socket_ends_it(stack: Stack, end: Any) -> None:
     assert made[0].fileno() == -1
 
 
+@pytest.mark.parametrize("tls", [False, True], ids=["tcp", "tls"])
+@pytest.mark.parametrize("end", [close, leave_with])
+@LOOPS
+def test_the_owner_of_a_listening_socket_ends_it(loop: str, end: Any, tls: bool) -> None:
+    """Server.close() raised ValueError (descriptor -1), and wait_closed() never ended."""
+    stack = Stack(loop, None, tls)
+
+    async def main() -> None:
+        from picows import ws_connect, ws_create_server
+
+        listening = socket.create_server(("127.0.0.1", 0))
+        port = listening.getsockname()[1]
+        server = await ws_create_server(
+            lambda request: Recorder(), sock=listening, **stack.server_options
+        )
+        end(listening)
+        transport, _ = await ws_connect(Recorder, stack.url(port), **stack.client_options)
+        transport.disconnect()
+        server.close()
+        async with asyncio.timeout(5):
+            await server.wait_closed()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port))
+
+    stacks.run(loop, main())
+
+
+async def test_nothing_but_a_fork_takes_the_hub_away() -> None:
+    """Hub.after_fork() closed the set of sockets: the connections of the loop went silent."""
+    import gc
+
+    from picows._native import Hub
+
+    async with paired("server") as pair:
+        for hub in [each for each in gc.get_objects() if type(each) is Hub]:
+            hub.after_fork()
+        pair.peer.send(Frame(TEXT, b"still there"))
+        assert await pair.listener.until_frames(1) == [Frame(TEXT, b"still there")]
+
+
 CLOSED_LOOP = """
 import asyncio, sys
 from support import stacks

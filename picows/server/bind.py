@@ -8,6 +8,8 @@ import socket
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
+from ..values.sockets import LentSocket
+
 _Address: TypeAlias = tuple[Any, ...]
 
 
@@ -30,7 +32,7 @@ async def bind_sockets(
         if sock.type != socket.SOCK_STREAM:
             raise ValueError(f"sock is not a stream socket: {sock!r}")
         sock.setblocking(False)
-        return [sock]
+        return [LentSocket(sock)]
     if host is None and port is None:
         raise ValueError("pass where to listen: host and port, sock, or path")
     sockets: list[socket.socket] = []

@@ -24,6 +24,8 @@ pub const Hub = extern struct {
     ob: Object,
     loop_state: *LoopState,
     epoll: linux.Handle,
+    /// Of `LoopState` when the set was made.
+    fork_count: u32,
     /// The connections that were not lost, each with a reference, linked through themselves.
     first: ?*TcpTransport,
     count: usize,
@@ -40,6 +42,7 @@ pub const Hub = extern struct {
         const self = try o.allocate(Hub, state.types.Hub);
         self.epoll = -1;
         self.loop_state = o.incref(loop_state);
+        self.fork_count = loop_state.fork_count;
         defer o.decref(self);
         self.epoll = switch (linux.epollCreate()) {
             .handle => |handle| handle,
@@ -184,6 +187,7 @@ fn dealloc(self: *Hub) callconv(.c) void {
 
 /// In the child of a fork: the set is the parent's as well, so nothing may be taken out of it.
 fn afterFork(self: *Hub, _: ?*Object) callconv(.c) ?*Object {
+    if (self.epoll == -1 or self.fork_count == self.loop_state.fork_count) return o.none();
     linux.close(self.epoll);
     self.epoll = -1;
     return o.none();
