@@ -1,4 +1,4 @@
-"""Opening a connection the way that the user of ws_connect chose."""
+"""Opening a connection as the arguments of ws_connect say."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WSSocketFactory: TypeAlias = Callable[
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dialer:
-    """How connections are opened, whatever is said on them.
+    """How connections are opened, whatever protocol runs on them.
 
     use_aiofastnet: take aiofastnet's transports instead of the event loop's.
     use_own_transport: take our own for plain TCP.
@@ -42,7 +42,7 @@ class Dialer:
     options: dict[str, Any]
 
     def start(self, url: WSParsedURL) -> socket.socket | None:
-        """Begin to connect to a URL, if nothing has to be waited for until then.
+        """Begin to connect to a URL, if this is possible without waiting.
 
         Returns the socket for `open`, or for `tcp.begin` if it is connected already. Without this,
         connecting to an address on the same machine costs a timer and turns of the event loop.
@@ -71,13 +71,13 @@ class Dialer:
         return self._connects_itself() and not url.is_secure
 
     def _connects_itself(self) -> bool:
-        """Whether it is not the event loop that connects sockets, whatever runs on them then."""
+        """Whether picows connects sockets instead of the event loop, whatever then runs on them."""
         return (
             self.use_own_transport and self.path is None and self.options.keys() <= CONNECT_OPTIONS
         )
 
     async def _connected_socket(self, url: WSParsedURL) -> socket.socket | None:
-        """The user's socket, else ours; None if the event loop is to make it."""
+        """The user's socket, otherwise ours; None if the event loop makes it."""
         sock = await self._make_socket(url)
         if sock is None and self._connects_itself():
             return await connect_tcp(self.loop, url.host, url.port, **self.options)
@@ -154,7 +154,7 @@ class Dialer:
         return lambda *args, **options: function(self.loop, *args, **options)
 
     async def _make_socket(self, url: WSParsedURL) -> socket.socket | None:
-        """A connected socket of the user's making; None if it is not the user who makes it."""
+        """A connected socket that the user made; None if the user does not make one."""
         if self.socket_factory is None:
             return None
         made = self.socket_factory(url)

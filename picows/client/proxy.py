@@ -43,12 +43,12 @@ class Proxy:
 
 
 def parse_proxy(proxy: str | None, ssl_context: SSLContext | None) -> Proxy | None:
-    """Take the URL of a proxy apart and check that it can be used; None for no proxy.
+    """Parse the URL of a proxy and check that it can be used; None for no proxy.
 
     Raises:
-        WSInvalidURL: another scheme than those above, what `parse_url` refuses,
-            or credentials that the scheme cannot express.
-        ValueError: an `ssl_context` for what is not an https proxy.
+        WSInvalidURL: the scheme is not one of those above, `parse_url` refuses the URL,
+            or the scheme cannot express the credentials.
+        ValueError: there is an `ssl_context`, but the proxy is not an https one.
     """
     url = None if proxy is None else parse_url(proxy, check_scheme=False)
     if ssl_context is not None and (url is None or url.scheme != "https"):
@@ -125,7 +125,7 @@ class ProxyStream(asyncio.BufferedProtocol):
             self.transport.abort()
 
     def check_nothing_came(self) -> None:
-        """A server speaks when it is spoken to; what is here before that is not its."""
+        """Refuse bytes that arrive before we sent anything: they are not the server's."""
         if self._received:
             raise WSProxyError("bytes came through the proxy before the opening handshake began")
         if self._is_lost:
@@ -154,7 +154,7 @@ class ProxyStream(asyncio.BufferedProtocol):
         return self._take(size)
 
     async def read_http_head(self) -> bytes:
-        """An answer's head with the empty line; what cannot become one is refused at once."""
+        """An answer's head with the empty line. Bytes that cannot be one are refused at once."""
         start = b"HTTP/1."
         while (end := self._received.find(b"\r\n\r\n")) < 0:
             if not start.startswith(self._received[: len(start)]):
@@ -191,7 +191,7 @@ async def connect_through(
     """Open a connection to the server at `url` through a proxy. Returns its protocol.
 
     Raises:
-        WSProxyError: the proxy refused, or is none.
+        WSProxyError: the proxy refused, or is not a proxy.
         OSError: the proxy cannot be reached, or TLS with it or with the server failed.
     """
     if tls.options and not url.is_secure:
@@ -276,5 +276,5 @@ def _not_http(answer: bytes | bytearray) -> WSProxyError:
 
 
 def _shown(answer: bytes | bytearray) -> str:
-    """A piece of what a stranger sent, fit for a log file."""
+    """A piece of what a stranger sent, made safe for a log file."""
     return repr(bytes(answer[:80]))[1:]

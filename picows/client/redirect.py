@@ -1,4 +1,4 @@
-"""Redirects (RFC 9110, 15.4): where ws_connect goes next, and what it may take along."""
+"""Redirects (RFC 9110, 15.4): where ws_connect goes next, and which headers it may send there."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SCHEMES: Final = {"http": "ws", "https": "wss"}
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One attempt to connect: to which URL, and with which headers of the user's."""
+    """One attempt to connect: the URL, and the user's headers to send."""
 
     url: WSParsedURL
     extra_headers: list[tuple[str, str]] = field(repr=False)
@@ -35,7 +35,7 @@ def is_redirect(error: WSInvalidStatusError) -> bool:
 
 
 def too_many_redirects(count_max: int, error: WSInvalidStatusError) -> WSInvalidStatusError:
-    """The exception for one redirect more than `count_max`. It has the last answer."""
+    """The exception for more than `count_max` redirects. It has the last answer."""
     return WSInvalidStatusError(
         f"the server redirects more than {count_max} times",
         error.raw_header,

@@ -1,4 +1,4 @@
-"""TCP connections for our own transport, as the event loop would make them for its own."""
+"""TCP connections for our own transport, made as the event loop makes its own."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def _start(
 
 
 def _bind(sock: socket.socket, addresses: list[tuple[Any, ...]]) -> None:
-    """Bind to the first address at which that can be done."""
+    """Bind to the first address at which this is possible."""
     failed = OSError("local_addr has no address of the server's address family")
     for address in addresses:
         try:

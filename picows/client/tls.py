@@ -1,4 +1,4 @@
-"""How TLS is spoken, and the context of all who give none."""
+"""TLS options, and the context of connections that pass none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _shared: tuple[Any, ssl.SSLContext] | None = None
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """How TLS is spoken where a URL asks for it.
+    """The TLS options, used if a URL asks for TLS.
 
     context: None for `default_context()`.
     options: of create_connection and start_tls: server_hostname and the ssl_... ones.

@@ -131,7 +131,7 @@ enum {
     PICOWS_OPCODE_PONG = 0xA
 };
 
-/* Flags of a frame, combined with |: RFC 6455 5.2. */
+/* Flags of a frame, combined by a bitwise or: RFC 6455 5.2. */
 enum {
     PICOWS_FLAG_RSV3 = 0x1,
     PICOWS_FLAG_RSV2 = 0x2,

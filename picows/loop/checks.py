@@ -1,4 +1,4 @@
-"""What arguments must be: a wrong kind is refused with a sentence that names the argument."""
+"""Checks of arguments. The message for a wrong one names the argument and says what it must be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose transports an event loop's connections run on, and who runs TLS."""
+"""Which transports the connections of an event loop run on, and who runs TLS."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def is_uvloop(loop: asyncio.AbstractEventLoop) -> bool:
 
 
 def own_engine() -> str | None:
-    """Who runs OpenSSL on our own transport; None for the event loop's TLS."""
+    """The TLS engine on our own transport; None for the event loop's TLS."""
     name = os.environ.get("PICOWS_TLS", "loop")
     if name not in ("direct", "objects", "loop"):
         raise ValueError(f"PICOWS_TLS must be direct, objects or loop, not {name!r}")

@@ -38,10 +38,10 @@ def endpoint_arguments(
     logger: logging.Logger | logging.LoggerAdapter[Any],
     arguments: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """What an Endpoint is made of that both functions have in common.
+    """The arguments of an Endpoint that both functions have in common.
 
-    arguments: the caller's, by name; those that are not in common are left alone.
-    Raises TypeError for a wrong kind, ValueError for auto-ping options that cannot work.
+    arguments: the caller's, by name; those that are not in common are ignored.
+    Raises TypeError for a wrong type, ValueError for auto-ping options that cannot work.
     """
     check_callable("ws_listener_factory", arguments["ws_listener_factory"])
     if arguments["websocket_handshake_timeout"] is not None:
@@ -72,7 +72,7 @@ def resolve_logger(name: WSLoggerLike, default: str) -> logging.Logger | logging
 
 
 def check_aiofastnet() -> None:
-    """Refuse use_aiofastnet=True where there is none."""
+    """Refuse use_aiofastnet=True if aiofastnet is not installed."""
     if importlib.util.find_spec("aiofastnet") is None:
         raise ValueError(
             "use_aiofastnet=True needs the package aiofastnet: pip install 'picows[aiofastnet]'"

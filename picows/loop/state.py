@@ -1,4 +1,4 @@
-"""What the connections of one event loop share, one object a loop."""
+"""What the connections of one event loop share: one object per event loop."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def set_network(loop: asyncio.AbstractEventLoop, network: Network | None) -> Non
 
 
 def network_of(loop: asyncio.AbstractEventLoop) -> Network | None:
-    """What set_network has put in the place of an event loop, if anything."""
+    """The network that set_network has put in place of an event loop, if any."""
     return _networks.get(loop)
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .._native import Acceptor
     from .tls_server import TlsAcceptor
 
-#: What accept() raises when the process or the machine has no room for one more connection.
+#: What accept() raises when file descriptors or memory for one more connection are lacking.
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _RETRY_SECONDS = 1.0
 #: How long clients may take what is queued for them when serve_forever() is cancelled.
@@ -68,8 +68,8 @@ class TcpServer(asyncio.AbstractServer):
     async def serve_forever(self) -> None:
         """Accept connections until cancelled, then close the server and all its connections.
 
-        Clients get what is queued for them if they take it within three seconds; cancelled again,
-        it does not wait. A close() from elsewhere ends it as well, once the last client has left.
+        Clients have three seconds to read what is queued for them; if it is cancelled again, it
+        does not wait. A close() from elsewhere also ends it, once the last client has left.
         """
         if self._forever is not None:
             raise RuntimeError(f"server {self!r} is already being awaited on serve_forever()")

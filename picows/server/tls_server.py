@@ -24,7 +24,7 @@ _BATCH_SIZE_MAX = 64
 def check_tls_arguments(
     ssl: SSLContext, ssl_handshake_timeout: float | None, ssl_shutdown_timeout: float | None
 ) -> None:
-    """Refuse what would fail at each connection."""
+    """Refuse arguments that would fail at each connection."""
     if not isinstance(ssl, SSLContext):
         raise TypeError(f"ssl must be an ssl.SSLContext or None, not {ssl!r}")
     if ssl.protocol is PROTOCOL_TLS_CLIENT:
@@ -35,7 +35,7 @@ def check_tls_arguments(
 
 
 class TlsAcceptor:
-    """Takes the connections that wait at a listening socket, as the compiled Acceptor does.
+    """Accepts the connections that wait at a listening socket, like the compiled Acceptor.
 
     tls: arguments of `loop.connect_accepted_socket`.
     """

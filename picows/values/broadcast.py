@@ -1,4 +1,4 @@
-"""What ws_broadcast says about a frame it sent to many."""
+"""The result of ws_broadcast."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class WSBroadcastResult:
-    """For whom a frame of `ws_broadcast` did not leave at once. Transports that are in neither
-    were sent all of it, or were closing or gone."""
+    """The transports that were not sent the whole frame at once. A transport in neither tuple was
+    sent all of it, or was closing or gone."""
 
     queued: tuple[WSTransport, ...]
-    """Took the frame, but bytes wait for the peer to read."""
+    """These took the frame, but have bytes queued until the peer reads."""
     full: tuple[WSTransport, ...]
-    """Had no room for the frame: it was left out for them, or they were disconnected, as
-    `when_full` says."""
+    """These had no room for the frame. They were skipped or disconnected, as `when_full` says."""
 
 
 everything_sent = WSBroadcastResult((), ())
-"""The result when there is nothing to say."""
+"""The result when every transport was sent the whole frame."""

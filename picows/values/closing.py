@@ -1,4 +1,4 @@
-"""How a connection ends: the CLOSE frames seen, and waiting for the end."""
+"""How a connection ends: its CLOSE frames, and waiting for the end."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 class CloseCodeBase(enum.IntEnum):
-    """What the compiled module derives WSCloseCode from."""
+    """The base class from which the compiled module derives WSCloseCode."""
 
     @classmethod
     def _missing_(cls, value: object) -> CloseCodeBase | None:
-        # Private codes (RFC 6455 7.4.2) have no names, and Cython makes a WSCloseCode of each code
-        # that it hands to Python: it may not fail on them.
+        # Private codes (RFC 6455 7.4.2) have no names, but Cython turns each code that it passes
+        # to Python into a WSCloseCode. This must not fail.
         if not isinstance(value, int) or not 3000 <= value <= 4999:
             return None
         member = int.__new__(cls, value)
@@ -36,7 +36,7 @@ class WSCloseInfo:
     code: WSCloseCode | int
     """An int for codes 3000 to 4999; NO_INFO if the frame had no payload."""
     reason: str | None
-    """Its text, None if the frame gave none."""
+    """Its text, None if the frame had none."""
 
     def __init__(self, code: WSCloseCode | int, reason: str | None) -> None:
         self.code = code
@@ -47,7 +47,7 @@ class WSCloseInfo:
 
 
 class WSCloseHandshake:
-    """The CLOSE frames of a connection, as far as they were seen."""
+    """The CLOSE frames of a connection that were sent and received so far."""
 
     __slots__ = ("recv", "recv_then_sent", "sent")
 
@@ -71,7 +71,7 @@ class WSCloseHandshake:
 
 
 class WSDisconnectCause(enum.Enum):
-    """Why a connection ended. The first reason counts, not what followed from it."""
+    """Why a connection ended. The first reason counts, not its consequences."""
 
     #: The peer sent a CLOSE first.
     PEER_CLOSE = "peer_close"
@@ -100,7 +100,7 @@ class WSDisconnectInfo:
     exception: BaseException | None
     """The WSProtocolError, the listener's exception or the OSError behind it, if any."""
     received_at: float | None
-    """`time.monotonic()` when the last bytes came; None for never."""
+    """`time.monotonic()` when the last bytes were received; None for never."""
     sent_at: float | None
     """`time.monotonic()` when the last frame was sent; None for never."""
 
@@ -116,7 +116,7 @@ async def wait_disconnected(transport: WSTransport) -> None:
     """Body of WSTransport.wait_disconnected()."""
     waiters = transport._waiters
     if waiters is not None:
-        # A future for each: a waiter that is cancelled takes its own along.
+        # Each waiter has a future of its own, because cancelling a waiter cancels its future.
         waiter = asyncio.get_running_loop().create_future()
         waiters.append(waiter)
         try:
@@ -127,5 +127,5 @@ async def wait_disconnected(transport: WSTransport) -> None:
     if transport.is_client_side and exception is not None:
         name = type(exception).__name__
         error = as_error(exception, f"a callback of the listener raised {name}")
-        # It is the same one each time: with what was added last time it would grow without end.
+        # It is the same exception each time: without this its traceback would grow each time.
         raise error.with_traceback(transport._traceback if error is exception else None)

@@ -1,6 +1,6 @@
-"""Exceptions of the library. Each can be pickled and copied, and keeps its attributes when it is.
+"""Exceptions of the library. Each can be pickled and copied, and then keeps its attributes.
 
-Two families matter to a caller: `WSHandshakeError` (there never was a connection) and
+Two families matter to a caller: `WSHandshakeError` (there was never a connection) and
 `WSProtocolError` (there was one, and one side broke the rules of RFC 6455).
 """
 
@@ -26,12 +26,12 @@ __all__ = [
 
 
 def as_error(exception: BaseException, text: str) -> Exception:
-    """An exception as it can be raised to who waits for what went wrong elsewhere.
+    """Turn an exception into one that can be raised in a waiter.
 
-    text: of the RuntimeError that stands for one that cannot be raised there.
+    text: of the RuntimeError that replaces an exception that cannot be raised there.
 
-    A CancelledError would pass for the waiter's own cancellation, KeyboardInterrupt and SystemExit
-    went to the event loop already, and a future takes no StopIteration.
+    A CancelledError would look like the waiter's own cancellation. KeyboardInterrupt and SystemExit
+    have already gone to the event loop. A future does not accept StopIteration.
     """
     if isinstance(exception, Exception) and not isinstance(exception, StopIteration):
         return exception
@@ -41,12 +41,12 @@ def as_error(exception: BaseException, text: str) -> Exception:
 
 
 def factory_error(exception: BaseException) -> Exception:
-    """Called by the compiled module: what ws_connect raises if its listener factory did."""
+    """Called by the compiled module: what ws_connect raises if its listener factory raised."""
     return as_error(exception, f"the listener factory raised {type(exception).__name__}")
 
 
 def reraise(exception: BaseException) -> None:
-    """Called by the event loop, for the compiled module: raises what could not be raised there."""
+    """Called by the event loop: raises what the compiled module had no caller to raise it to."""
     raise exception
 
 
@@ -55,16 +55,16 @@ def _rebuild(kind: type[WSError], arguments: tuple[object, ...]) -> WSError:
 
 
 class WSError(Exception):
-    """Base of everything that this library raises about WebSocket itself.
+    """Base of all exceptions that concern WebSocket itself.
 
-    Errors of the network (`OSError`), of TLS (`ssl.SSLError`), of time (`asyncio.TimeoutError`) and
-    of misuse (`TypeError`, `ValueError`) keep their own types.
+    Errors of the network (`OSError`), TLS errors (`ssl.SSLError`), timeouts
+    (`asyncio.TimeoutError`) and wrong use (`TypeError`, `ValueError`) keep their own types.
     """
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Exception rebuilds an exception by calling its class with `args`. Constructors below
-        # take more than that, and so may those of subclasses elsewhere, so the constructor is left
-        # out: type, args and attributes are all.
+        # By default a copy is made by calling the class with `args`. The constructors below take
+        # more than that, and so may those of subclasses elsewhere. So the constructor is not
+        # called: type, args and attributes are all there is.
         return _rebuild, (type(self), self.args), self.__dict__
 
 
@@ -72,11 +72,11 @@ class WSHandshakeError(WSError):
     """The opening handshake failed (RFC 6455, 4): the server did not answer with a valid upgrade.
 
     Args:
-        description: what went wrong, one sentence; the text of the exception.
+        description: what went wrong, in one sentence; the text of the exception.
         raw_header: the head of the answer as it was received, without the empty line; None if there
             was none.
-        raw_body: the bytes of the answer's body that were received; None if there were none.
-        response: the answer, if its head could be understood.
+        raw_body: the received bytes of the answer's body; None if there were none.
+        response: the answer, if its head could be parsed.
     """
 
     raw_header: bytes | None
@@ -97,7 +97,7 @@ class WSHandshakeError(WSError):
 
 
 class WSInvalidMessageError(WSHandshakeError):
-    """The answer is not HTTP/1.1 as RFC 9112 has it, or exceeds the limits of this library."""
+    """The answer is not HTTP/1.1 (RFC 9112), or exceeds the limits of this library."""
 
 
 class WSInvalidStatusError(WSHandshakeError):
@@ -108,7 +108,7 @@ class WSInvalidHeaderError(WSHandshakeError):
     """A header of the answer is missing or has a wrong value (RFC 6455, 4.1).
 
     Args:
-        description: what is wrong with it, one sentence.
+        description: what is wrong with it, in one sentence.
         name: name of the header.
         value: its value as received; None if the header is missing.
         raw_header: see `WSHandshakeError`.
@@ -138,10 +138,10 @@ class WSInvalidUpgradeError(WSInvalidHeaderError):
 
 
 class WSProtocolError(WSError):
-    """The protocol was broken after the handshake, or a frame exceeded `max_frame_size`.
+    """The peer broke the protocol after the opening handshake, or exceeded `max_frame_size`.
 
-    On a client `WSTransport.wait_disconnected` raises it when the server broke a rule. Raised by a
-    listener's callback, it chooses what the CLOSE frame says.
+    On a client `WSTransport.wait_disconnected` raises it if the server broke a rule. A callback of
+    a listener may raise it to choose the code and reason of the CLOSE frame.
 
     Args:
         code: the close code sent to the peer (RFC 6455, 7.4): a `WSCloseCode` or an int.
@@ -161,7 +161,7 @@ class WSProtocolError(WSError):
 class WSProxyError(WSError):
     """A proxy did not open a tunnel to the server: it refused, or is not what its URL says.
 
-    That the proxy cannot be reached at all is an `OSError`, as it is for a server.
+    If the proxy cannot be reached at all, that is an `OSError`, as for a server.
 
     Args:
         description: what went wrong; the text of the exception.
@@ -178,19 +178,19 @@ class WSProxyError(WSError):
 class WSInvalidURL(WSError, ValueError):  # noqa: N818 - the name is part of the interface
     """A URL cannot be used to open a connection (RFC 6455, 3).
 
-    The text of the exception leaves out user name and password, because such texts end in log
-    files; `url` has all of it.
+    The text of the exception leaves out user name and password, because such texts end up in log
+    files; `url` has the whole URL.
 
     Args:
-        url: the URL as it was given.
+        url: the whole URL.
         msg: what is wrong with it.
     """
 
     url: str
 
     def __init__(self, url: str, msg: str) -> None:
-        # Up to the last "@" of the whole URL: a password with a raw "/" in it is a frequent cause
-        # of this very error.
+        # Up to the last "@" of the whole URL: a raw "/" in the password is a frequent cause of
+        # this very error.
         shown = re.sub(r"(?<=//).*@", "***@", url, count=1, flags=re.DOTALL)
         super().__init__(f"{shown!r} is not a valid URL: {msg}")
         self.url = url

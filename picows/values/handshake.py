@@ -1,7 +1,7 @@
 """The opening handshake as Python objects (RFC 6455, 4): requests and responses.
 
-The compiled module reads and checks heads; what is here is what users see and make. Header text is
-UTF-8 with `surrogateescape` both ways, so any bytes that were received can be sent on unchanged.
+The compiled module reads and checks heads. This module has the objects that users see and make.
+Header text is UTF-8 with `surrogateescape` both ways, so received bytes can be sent on unchanged.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 _TEXT_PLAIN: Final = "text/plain; charset=utf-8"
-#: What headers are made of when somebody asks for them: a whole head, or pairs.
+#: Headers are made from this when somebody asks for them: a whole head, or pairs.
 _HeaderSource: TypeAlias = bytes | list[tuple[str, str]]
 
 
@@ -37,9 +37,9 @@ class WSUpgradeRequest:
 
     Args:
         method: `b"GET"`. A server may see `b"HEAD"`, which cannot ask for an upgrade.
-        path: target of the request: path and query, as in the request line. Like `b"/ws?room=1"`.
+        path: target of the request: path and query as in the request line, like `b"/ws?room=1"`.
         version: `b"HTTP/1.1"`. A server may see `b"HTTP/1.0"`, which cannot ask for an upgrade.
-        headers: names in any case; a name may be there several times. None makes an empty one.
+        headers: names in upper or lower case; a name may occur several times. None for no headers.
     """
 
     __slots__ = ("_headers", "_source", "method", "path", "version")
@@ -64,7 +64,7 @@ class WSUpgradeRequest:
 
     @property
     def headers(self) -> CIMultiDict[str]:
-        """Names in any case; a name may be there several times."""
+        """Names in upper or lower case; a name may occur several times."""
         if self._headers is None:
             self._headers = _headers_of(self._source)
             self._source = b""
@@ -75,7 +75,7 @@ class WSUpgradeRequest:
         self._headers = headers
 
     def __repr__(self) -> str:
-        # Without the headers: cookies and credentials are among them, and a repr ends in log files.
+        # Without the headers: they may have cookies and credentials, and a repr may be logged.
         line = f"{self.method!r} {self.path!r} {self.version!r}"
         return f"<WSUpgradeRequest {line}, {len(self.headers)} headers>"
 
@@ -83,13 +83,13 @@ class WSUpgradeRequest:
 class WSUpgradeResponse:
     """An answer to an opening handshake request (RFC 6455, 4.2.2).
 
-    A server makes one with a `create_...` function; a client finds the server's in
+    A server makes one with a `create_...` function. A client finds the server's response in
     `WSTransport.response` and in a `WSHandshakeError`.
 
     Args:
         version: `b"HTTP/1.1"`.
         status: an `http.HTTPStatus`, or the plain number if Python does not know it.
-        headers: names in any case; a name may be there several times. None makes an empty one.
+        headers: names in upper or lower case; a name may occur several times. None for no headers.
         body: content of the response, bytes-like; None if there is none.
     """
 
@@ -115,7 +115,7 @@ class WSUpgradeResponse:
 
     @property
     def headers(self) -> CIMultiDict[str]:
-        """Names in any case; a name may be there several times."""
+        """Names in upper or lower case; a name may occur several times."""
         if self._headers is None:
             self._headers = _headers_of(self._source)
             self._source = b""
@@ -132,8 +132,8 @@ class WSUpgradeResponse:
 
     @staticmethod
     def create_101_response(extra_headers: WSHeadersLike | None = None) -> WSUpgradeResponse:
-        """Make the response that agrees to the upgrade. `Sec-WebSocket-Accept` is added when it is
-        sent.
+        """Make the response that accepts the opening handshake. `Sec-WebSocket-Accept` is added
+        when it is sent.
 
         Args:
             extra_headers: headers to add, like `Sec-WebSocket-Protocol`.
@@ -150,7 +150,7 @@ class WSUpgradeResponse:
     def create_ok_response(
         body: bytes | None = None, extra_headers: WSHeadersLike | None = None
     ) -> WSUpgradeResponse:
-        """Make a 200 OK response to a request that is plain HTTP, such as a health check.
+        """Make a 200 OK response to a plain HTTP request, such as a health check.
 
         Args:
             body: content, bytes-like.
@@ -170,10 +170,10 @@ class WSUpgradeResponse:
         body: bytes | None = None,
         extra_headers: WSHeadersLike | None = None,
     ) -> WSUpgradeResponse:
-        """Make a response that refuses the upgrade (RFC 9110, 15.5 and 15.6).
+        """Make a response that refuses the opening handshake (RFC 9110, 15.5 and 15.6).
 
-        To one with status 426 the server adds what to come back with, unless it is there already:
-        `Upgrade: websocket` and `Sec-WebSocket-Version: 13`.
+        To a response with status 426 the server adds `Upgrade: websocket` and
+        `Sec-WebSocket-Version: 13`, unless they are there already.
 
         Args:
             status: from 400 to 599.
@@ -192,7 +192,7 @@ class WSUpgradeResponse:
     def create_redirect_response(
         status: HTTPStatus | int, location: str, extra_headers: WSHeadersLike | None = None
     ) -> WSUpgradeResponse:
-        """Make a response that sends the client elsewhere (RFC 9110, 15.4).
+        """Make a response that redirects the client (RFC 9110, 15.4).
 
         Args:
             status: from 300 to 399. `ws_connect` follows 301, 302, 303, 307 and 308.
@@ -210,15 +210,15 @@ class WSUpgradeResponse:
         return response
 
     def to_bytes(self) -> bytearray:
-        """Return the response as it goes onto the wire (RFC 9112, 2.1). The object stays as it is.
+        """Return the bytes of the response to send (RFC 9112, 2.1). The object does not change.
 
-        `Content-Length` is always the size of the body, zero included, whatever the headers say: a
-        client then knows where the response ends without waiting for the connection to be closed.
+        `Content-Length` is always the size of the body, even if zero, whatever the headers say.
+        So the client knows where the response ends without waiting for the end of the connection.
 
         Raises:
-            ValueError: a header's name is not a token or its value contains a control character
+            ValueError: a header's name is not a token, or its value contains a control character
                 such as CR, LF or NUL (RFC 9110, 5); `version` or `status` cannot be sent; there is
-                a body where HTTP allows none (status 1xx, 204, 205, 304); there is a
+                a body although HTTP allows none (status 1xx, 204, 205, 304); there is a
                 `Transfer-Encoding`.
             TypeError: the body is not bytes-like, or a header is not text.
         """
@@ -235,7 +235,7 @@ class WSUpgradeResponse:
 
 
 class WSUpgradeResponseWithListener:
-    """What a server's listener factory returns to send a response of its own.
+    """Returned by a server's listener factory to send a response of its own.
 
     Args:
         response: 101 accepts the connection; anything else is sent with `Connection: close`.

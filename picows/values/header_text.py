@@ -18,7 +18,8 @@ _NOT_HEADERS: Final = (
 
 def make_headers(headers: WSHeadersLike = ()) -> CIMultiDict[str]:
     """Headers as requests and responses keep them, a copy."""
-    # To import it takes as long as to import all of this package, and a server may never need it.
+    # Importing multidict takes as long as importing this whole package, and a server may never
+    # need it.
     from multidict import CIMultiDict
 
     return CIMultiDict(headers)

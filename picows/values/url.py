@@ -89,7 +89,7 @@ class WSParsedURL:
 
 
 def parse_url(url: str, check_scheme: bool = True) -> WSParsedURL:
-    """Take a URL apart and check that a connection can be opened to it.
+    """Parse a URL and check that a connection can be opened to it.
 
     Args:
         url: an absolute URL. Characters beyond ASCII are allowed: host names are converted by IDNA
@@ -99,10 +99,10 @@ def parse_url(url: str, check_scheme: bool = True) -> WSParsedURL:
             port in the URL.
 
     Raises:
-        WSInvalidURL: wrong scheme, no host or one that no host can have, a port outside of 1 to
-            65535, a fragment (RFC 6455, 3), a space or control character anywhere, or user
-            information that is not UTF-8.
-        TypeError: not a str.
+        WSInvalidURL: the scheme is wrong, the host is missing or impossible, the port is not 1 to
+            65535, there is a fragment (RFC 6455, 3) or a space or control character, or the user
+            information is not UTF-8.
+        TypeError: the URL is not a str.
     """
     if not isinstance(url, str):
         raise TypeError(f"a URL must be a str, not {url!r}")
