@@ -70,7 +70,9 @@ pub const Direct = struct {
         return .{ .count = 0 };
     }
 
-    pub fn read(self: *Direct, _: *Pipe, memory: Room) Error!Step {
+    /// OpenSSL takes no more from the pipe than a record needs, so that without input it has nothing but the rest of one.
+    pub fn read(self: *Direct, pipe: *Pipe, memory: Room) Error!Step {
+        if (pipe.input.len == 0 and !self.has_record) return .want_read;
         const bytes = memory.bytes();
         const size = @min(bytes.len, std.math.maxInt(c_int));
         self.functions.ERR_clear_error();
