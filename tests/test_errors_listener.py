@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from picows import WSCloseCode, WSProtocolError
+from picows import WSCloseCode, WSFrame, WSMsgType, WSProtocolError, WSTransport
 from picows.testing import wire
 from picows.testing.recorder import Pair, Recorder, paired
-from picows.testing.wire import CLOSE, TEXT, Frame
+from picows.testing.wire import CLOSE, PING, TEXT, Frame
 
 ROLES = ["client", "server"]
 SECRET = "the text of the exception"
@@ -271,3 +271,29 @@ async def test_a_cancelled_error_is_an_exception_like_any_other(
         [answer] = await pair.peer.read_rest()
         assert answer.payload[:2] == wire.close(1011).payload
     assert_logged_once(caplog, role, "on_ws_frame", exception)
+
+
+@pytest.mark.parametrize("disconnect_on_exception", [True, False])
+async def test_the_log_names_the_callback_that_looks_for_answers(
+    caplog: pytest.LogCaptureFixture, disconnect_on_exception: bool
+) -> None:
+    """What is_user_specific_pong raised was logged as an exception of on_ws_frame."""
+
+    class Raising(Recorder):
+        def send_user_specific_ping(self, transport: WSTransport) -> None:
+            transport.send(WSMsgType.TEXT, b"ping")
+
+        def is_user_specific_pong(self, frame: WSFrame) -> bool:
+            raise KeyError("what is this?")
+
+    options: Any = {"disconnect_on_exception": disconnect_on_exception}
+    async with paired("server", Raising, **options) as pair:
+        measuring = asyncio.ensure_future(pair.transport.measure_roundtrip_time(1))
+        assert await pair.peer.read_frame() == Frame(TEXT, b"ping")
+        pair.peer.send(Frame(TEXT, b"anything"))
+        pair.peer.send(Frame(PING, b"behind it"))
+        await pair.peer.read_frame()  # a CLOSE or a PONG: the other was dealt with
+        measuring.cancel()
+    (message,) = [each.getMessage() for each in caplog.records if "raised" in each.getMessage()]
+    what_follows = "disconnecting" if disconnect_on_exception else "going on"
+    assert message == f"WSListener.is_user_specific_pong raised, {what_follows}"

@@ -71,14 +71,21 @@ pub fn yieldRest(connection: *Connection) Error!void {
 fn deliverFrame(transport: *WSTransport, listener: *WSListener, parsed: core.Frame, rest: []const u8, received: Input.Received) Error!void {
     const loop = transport.connection().endpoint.loop_state;
     const frame = try WSFrame.obtain(loop, parsed, rest.len, !core.header.startsWithFrame(rest));
-    const result = show(transport, listener, frame);
+    var callback: ending.Callback = .on_ws_frame;
+    const result = show(transport, listener, frame, &callback);
     frame.settle(loop, received.chunk);
-    result catch try ending.listenerError(transport, .on_ws_frame);
+    result catch try ending.listenerError(transport, callback);
 }
 
-/// Shows a frame to the listener, first as a possible answer to a ping.
-fn show(transport: *WSTransport, listener: *WSListener, frame: *WSFrame) Error!void {
-    if (pong.mayBe(transport, frame) and try pong.takes(transport, frame)) return;
+/// Shows a frame to the listener, first as a possible answer to a ping. If that raises, `callback` says so.
+fn show(transport: *WSTransport, listener: *WSListener, frame: *WSFrame, callback: *ending.Callback) Error!void {
+    if (pong.mayBe(transport, frame)) {
+        const is_taken = pong.takes(transport, frame) catch |failure| {
+            callback.* = .is_user_specific_pong;
+            return failure;
+        };
+        if (is_taken) return;
+    }
     o.decref(try o.check(listener.vtable.on_ws_frame(listener, transport, frame, 0)));
 }
 

@@ -38,7 +38,7 @@ pub const Cause = enum {
 };
 
 /// The listener's callbacks that may raise.
-pub const Callback = enum { on_ws_connected, on_ws_frame, on_ws_disconnected, send_user_specific_ping };
+pub const Callback = enum { on_ws_connected, on_ws_frame, on_ws_disconnected, send_user_specific_ping, is_user_specific_pong };
 
 /// Deals with the exception that a listener's callback raised.
 pub fn listenerError(transport: *WSTransport, callback: Callback) Error!void {
@@ -47,7 +47,8 @@ pub fn listenerError(transport: *WSTransport, callback: Callback) Error!void {
     defer o.decref(exception);
     const endpoint = transport.connection().endpoint;
     const is_protocol_error = o.isInstance(exception, state.imports.WSProtocolError);
-    const ends = callback != .on_ws_frame or endpoint.disconnect_on_exception != 0 or is_protocol_error or errors.isFatal(exception);
+    const is_of_frame = callback == .on_ws_frame or callback == .is_user_specific_pong;
+    const ends = !is_of_frame or endpoint.disconnect_on_exception != 0 or is_protocol_error or errors.isFatal(exception);
     logListenerError(transport, callback, exception, ends);
     if (ends) {
         keepException(transport, exception);
@@ -72,6 +73,7 @@ fn logListenerError(transport: *WSTransport, callback: Callback, exception: *Obj
     }
     const message = switch (callback) {
         .on_ws_frame => if (ends) "WSListener.on_ws_frame raised, disconnecting" else "WSListener.on_ws_frame raised, going on",
+        .is_user_specific_pong => if (ends) "WSListener.is_user_specific_pong raised, disconnecting" else "WSListener.is_user_specific_pong raised, going on",
         .on_ws_disconnected => "WSListener.on_ws_disconnected raised",
         inline else => |name| "WSListener." ++ @tagName(name) ++ " raised, disconnecting",
     };
