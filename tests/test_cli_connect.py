@@ -108,7 +108,7 @@ async def upgrade_and(peer: Any, *frames: Frame) -> None:
 
 
 ENDS: dict[str, tuple[Callable[[Any], Any], int, str]] = {
-    "refused": (refuse, 3, "the server refused the upgrade: 403 Forbidden\n"),
+    "refused": (refuse, 3, "the server refused the opening handshake: 403 Forbidden\n"),
     "1001": (lambda peer: upgrade_and(peer, close(1001)), 0, ""),
     "1011": (lambda p: upgrade_and(p, close(1011, "\x1b[2J")), 5, "with 1011 (\\x1b[2J)\n"),
     "lost": (upgrade_and, 4, "the connection was lost"),

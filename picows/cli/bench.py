@@ -7,9 +7,9 @@ compared with what was sent.
 
 exit status:
   0    all echoes were right
-  1    no connection: no such host, refused, proxy, TLS, time
+  1    no connection: unknown host, connection refused, proxy, TLS, timeout
   2    wrong arguments
-  3    the server refused the upgrade
+  3    the server refused the opening handshake
   4    a connection was lost, or an echo was wrong or missing
   130  interrupted by Ctrl-C
 """

@@ -32,7 +32,7 @@ def add_client_options(parser: argparse.ArgumentParser) -> None:
         type=_headers,
         default=[],
         metavar="'NAME: VALUE'",
-        help="header of the upgrade request, or @FILE with one on each line; can be repeated",
+        help="header of the request, or @FILE with one on each line; can be repeated",
     )
     way.add_argument(
         "--subprotocol", action="append", default=[], help="offer it to the server; can be repeated"
@@ -63,7 +63,7 @@ def add_client_options(parser: argparse.ArgumentParser) -> None:
     tls.add_argument("--cert", type=Path, metavar="FILE", help="our own certificate, in PEM")
     tls.add_argument("--key", type=Path, metavar="FILE", help="its key, if not in the same file")
     tls.add_argument(
-        "--server-name", metavar="NAME", help="whose certificate it has to be, if not the URL's"
+        "--server-name", metavar="NAME", help="name in the server's certificate, if not the URL's"
     )
     add_loop_option(parser)
 

@@ -1,14 +1,14 @@
 """Send what is typed or piped in, show what is received.
 
-On a terminal each line is a message; /help lists what else can be typed; Ctrl-D closes.
+On a terminal each line is a message; /help lists the commands; Ctrl-D closes.
 In a pipe each line of the input is a message, each message received is a line of the output.
 When the input has ended and nothing was received for --linger seconds, the connection is closed.
 
 exit status:
   0    closed, by either side, with 1000, 1001 or no code
-  1    no connection: no such host, refused, proxy, TLS, time
-  2    wrong arguments, or a line of input that is not what --binary says
-  3    the server refused the upgrade
+  1    no connection: unknown host, connection refused, proxy, TLS, timeout
+  2    wrong arguments, or a line of input that is not in the form that --binary says
+  3    the server refused the opening handshake
   4    the connection was lost, or ended before --count messages were received
   5    closed with another code
   130  interrupted by Ctrl-C
@@ -111,7 +111,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "up to 64 KiB; BINARY messages received are shown likewise (default: TEXT, and hex)",
     )
     parser.add_argument("--json", action="store_true", help="show all that happens as JSON lines")
-    parser.add_argument("-v", "--verbose", action="store_true", help="in a pipe: tell on stderr")
+    parser.add_argument("-v", "--verbose", action="store_true", help="in a pipe: report on stderr")
     parser.add_argument(
         "--count", type=read.whole_number(1), metavar="N", help="close after N messages received"
     )

@@ -1,12 +1,12 @@
 """Measure how long a server takes to answer PINGs.
 
-Percentiles are shown as they come, a histogram at the end; without --count that is Ctrl-C.
+Shows percentiles as answers arrive, and a histogram at the end: after --count PINGs, or Ctrl-C.
 
 exit status:
-  0    all answered, and at least one
-  1    no connection: no such host, refused, proxy, TLS, time
+  0    all PINGs were answered, and there was at least one
+  1    no connection: unknown host, connection refused, proxy, TLS, timeout
   2    wrong arguments
-  3    the server refused the upgrade
+  3    the server refused the opening handshake
   4    the connection was lost, or a PING was not answered
   5    the server closed with another code than 1000 and 1001
   130  interrupted by Ctrl-C before --count

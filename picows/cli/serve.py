@@ -1,8 +1,8 @@
 """Listen, and send back what is received: to its sender (echo) or to all (broadcast).
 
 The first line of the output says where it listens, with the port that --port 0 chose.
-A client that does not read is not waited for: echo stops reading from it, broadcast leaves out
-what would make more than 32 MiB wait for it. Ctrl-C, and SIGTERM, close all connections with 1001.
+The server does not wait for a client that does not read: echo stops reading from it, broadcast
+skips messages that would queue more than 32 MiB. Ctrl-C and SIGTERM close all connections (1001).
 
 exit status:
   0    ended by Ctrl-C or SIGTERM
@@ -126,9 +126,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--ping",
         type=read.positive_number,
         metavar="SECONDS",
-        help="disconnect who does not answer",
+        help="disconnect clients that do not answer",
     )
-    parser.add_argument("-q", "--quiet", action="store_true", help="do not tell who comes and goes")
+    parser.add_argument("-q", "--quiet", action="store_true", help="do not show who comes and goes")
     add_loop_option(parser)
 
 

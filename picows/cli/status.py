@@ -26,10 +26,10 @@ class Status(enum.IntEnum):
     """Exit status of the process."""
 
     OK = 0
-    #: There was no connection: no such host, refused, proxy, TLS, time; or something is missing.
+    #: There was no connection: unknown host, refused, proxy, TLS, timeout; or a package is missing.
     FAILURE = 1
     WRONG_ARGUMENTS = 2
-    #: The server answered, but not with a valid upgrade.
+    #: The server answered, but did not accept the opening handshake.
     REFUSED = 3
     #: The connection ended without a CLOSE, or before all was done that was asked for.
     LOST = 4
@@ -49,7 +49,7 @@ def explain_failure(error: BaseException) -> tuple[Status, str]:
         phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else ""
         return (
             Status.REFUSED,
-            f"the server refused the upgrade: {status} {phrase}".rstrip(),
+            f"the server refused the opening handshake: {status} {phrase}".rstrip(),
         )
     if isinstance(error, WSHandshakeError):
         return Status.REFUSED, f"the server's answer is no upgrade: {error}"

@@ -1,5 +1,5 @@
-//! Writing to a socket without the event loop. Nothing here blocks, raises or retries: what the kernel does not take at
-//! once is the asyncio transport's to send.
+//! Writing to a socket without the event loop. Nothing here blocks, raises or retries. The asyncio transport sends what the
+//! kernel does not take at once.
 
 const std = @import("std");
 const builtin = @import("builtin");

@@ -1,5 +1,5 @@
-//! ws_broadcast: one frame to many connections. It is built once, what a socket does not take at once is queued without
-//! another copy for each, and a peer that does not read costs a bounded amount of memory and nobody else's time.
+//! ws_broadcast: one frame to many connections. The frame is built once. What a socket does not take at once is queued without
+//! another copy per connection. A peer that does not read costs a bounded amount of memory and does not delay the others.
 
 const core = @import("core");
 const args = @import("cpython").args;

@@ -1,4 +1,4 @@
-//! How a connection ends: the one way in which it fails, and what is told about it.
+//! How a connection ends: the one way in which it fails, and the reports about the end.
 
 const core = @import("core");
 const asyncio = @import("../eventloop/asyncio.zig");

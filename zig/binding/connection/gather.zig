@@ -1,5 +1,5 @@
-//! Coalesced sends, where `coalesce_sends` asks for them: the frames that callbacks of one read send are put behind each
-//! other, and written with one call after the last callback, before the event loop goes on. Nothing waits for time.
+//! Coalesced sends, if `coalesce_sends` asks for them. The frames that the callbacks of one read send are gathered and written
+//! with one call after the last callback, before the event loop goes on. Nothing waits for a timer.
 
 const core = @import("core");
 const o = @import("cpython").object;

@@ -1,5 +1,5 @@
-//! Auto-ping: finding out that a peer is gone although nobody said so (RFC 6455 5.5.2). One timer of the event loop a
-//! connection; none where auto-ping is off.
+//! Auto-ping: noticing that a peer has vanished (RFC 6455 5.5.2). Each connection has one timer of the event loop, or none if
+//! auto-ping is off.
 
 const c = @import("cpython").capi;
 const o = @import("cpython").object;

@@ -1,5 +1,5 @@
-//! Our pings and their answers: how a ping is sent, and who is told that it was answered. Which of them an answer is for
-//! are the core's rules.
+//! Our pings and their answers: how a ping is sent, and who is told that it was answered. The core decides which ping an
+//! answer belongs to.
 
 const std = @import("std");
 const core = @import("core");

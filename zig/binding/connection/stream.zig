@@ -1,5 +1,5 @@
-//! What a connection writes to: the socket where that is ours to write to, else a transport of asyncio's, which also takes
-//! what the socket does not take at once. No byte overtakes another.
+//! What a connection writes to: the socket if we may write to it, otherwise an asyncio transport, which also takes what the
+//! socket does not take at once. The bytes stay in order.
 
 const std = @import("std");
 const c = @import("cpython").capi;

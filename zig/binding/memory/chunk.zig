@@ -1,5 +1,5 @@
-//! Chunk: a counted piece of memory that received bytes stand in, or bytes to be sent. Frames, and memoryviews that an
-//! event loop keeps, hold it alive; memory that somebody still sees is never written to again. All but the end of an export
+//! Chunk: a reference-counted piece of memory for received bytes, or for bytes to send. Frames, and memoryviews that an event
+//! loop keeps, hold it alive. Memory that somebody still sees is never written to again. Everything but the end of an export
 //! happens in the thread of its event loop.
 
 const std = @import("std");

@@ -1,8 +1,8 @@
 //! What the connections of one event loop share: memory to receive into and to build frames in, masking keys, a spare
 //! frame object. An event loop runs in one thread, so nothing here is locked.
 //!
-//! Fresh memory of some hundred KiB costs more (the kernel zeroes it page by page) than what is done with it, so one
-//! chunk of each kind is kept for the next connection that needs one: `kept_size_max` bounds what a loop holds.
+//! New memory of some hundred KiB costs more than its use, because the kernel zeroes it page by page. So the state keeps one
+//! chunk of each kind for the next connection that needs one. `kept_size_max` bounds what an event loop holds.
 
 const std = @import("std");
 const core = @import("core");
@@ -155,7 +155,8 @@ pub const LoopState = extern struct {
         place.* = chunk;
     }
 
-    /// A chunk (a new reference) for a frame of `size` bytes, larger than what it needs or with room for at least `size_min`.
+    /// A chunk (a new reference) for a frame of `size` bytes. It has room for at least `size_min` bytes, and may be larger than
+    /// the frame.
     pub fn largeFor(self: *LoopState, size: usize, size_min: usize) Error!*Chunk {
         if (self.spare_large) |chunk| {
             if (chunk.capacity >= @min(size, size_min) and !chunk.escaped) {

@@ -1,6 +1,6 @@
-//! Where the bytes of a connection stand between two reads. Most of the time there are none and the connection owns no
-//! memory: it receives into the chunk that all connections of a loop share. The start of a small frame is put aside and
-//! copied in front of the next read; a large frame gets a chunk of its own that the kernel fills in place.
+//! Where the bytes of a connection are between two reads. Most of the time there are none, and the connection owns no memory: it
+//! receives into the chunk that all connections of an event loop share. The start of a small frame is set aside and
+//! copied in front of the next read. A large frame gets a chunk of its own, which the kernel fills in place.
 
 const o = @import("cpython").object;
 const errors = @import("cpython").errors;

@@ -1,5 +1,5 @@
-//! What a server's listener factory chooses to do with a request, now or by way of an awaitable. Until then the request and
-//! what comes behind it are kept, within bounds, and the end of the connection cancels the awaitable.
+//! What a server's listener factory decides about a request, at once or through an awaitable. Until then the request and
+//! the bytes after it are kept, within bounds. If the connection ends, the awaitable is cancelled.
 
 const asyncio = @import("../eventloop/asyncio.zig");
 const c = @import("cpython").capi;

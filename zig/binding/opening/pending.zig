@@ -1,5 +1,5 @@
-//! Connections of an endpoint whose opening handshake is not done: bounded in time, and in how many there are. They stand
-//! in the order in which they came, and all have the same time, so one timer is enough: that of the oldest.
+//! The connections of an endpoint whose opening handshake is not done. Their time and their number are bounded. They are in
+//! the order in which they came, and all have the same time limit, so one timer is enough: that of the oldest.
 
 const std = @import("std");
 const asyncio = @import("../eventloop/asyncio.zig");

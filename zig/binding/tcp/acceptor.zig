@@ -1,5 +1,4 @@
-//! Acceptor: takes the connections that wait at a listening TCP socket. When and how long it listens is the affair of
-//! picows.server.listening.
+//! Acceptor: accepts the connections that wait at a listening TCP socket. picows.server.listening decides when it listens.
 
 const std = @import("std");
 const asyncio = @import("../eventloop/asyncio.zig");

@@ -1,5 +1,5 @@
-//! The TLS handshake of a TCP transport. The protocol hears of the connection when it is done; a server counts it among
-//! those whose opening handshake is not done from the beginning.
+//! The TLS handshake of a TCP transport. The protocol gets the connection when the handshake is done. A server counts the
+//! connection among its pending handshakes from accept on.
 
 const asyncio = @import("../eventloop/asyncio.zig");
 const c = @import("cpython").capi;

@@ -1,6 +1,6 @@
-//! Hub: one epoll set for the TCP connections of an event loop that we made ourselves. The loop watches the set as if it
-//! were one more socket and calls `ready`; which of the connections that is about is found here, without a handle, a
-//! callback and a turn of the loop for each.
+//! Hub: our own epoll set for the TCP connections of one event loop. The event loop watches the set as if it were one more
+//! socket, and calls `ready`. The hub then finds the connections that are ready, without a handle, a callback and a turn of the
+//! event loop for each.
 
 const c = @import("cpython").capi;
 const o = @import("cpython").object;

@@ -1,5 +1,5 @@
-//! TLS on a TCP transport: ciphertext from the socket through the engine to the protocol, and back into the queue of what
-//! waits to be sent, which is the only one. The handshake is in `handshake`.
+//! TLS on a TCP transport. Ciphertext from the socket goes through the engine to the protocol. What the protocol sends goes
+//! through the engine into the transport's output queue, which is the only queue. The handshake is in `handshake`.
 
 const args = @import("cpython").args;
 const c = @import("cpython").capi;

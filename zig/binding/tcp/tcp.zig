@@ -1,5 +1,5 @@
-//! TcpTransport: an asyncio.Transport of our own for TCP on Linux, plain or with TLS. What an event loop's transport does in Python
-//! calls for every read happens here in one: receive into the memory of the protocol, hand it on.
+//! TcpTransport: our own asyncio.Transport for TCP on Linux, plain or with TLS. For every read an event loop's transport makes
+//! several Python calls. This one makes one: it receives into the protocol's memory and hands the bytes on.
 
 const c = @import("cpython").capi;
 const o = @import("cpython").object;

@@ -1,6 +1,6 @@
-//! Who tells a TCP transport that its socket is ready. The loop's `Hub` is the shortest way for many connections, and for
-//! those that come and go: all begin there, and those that a server accepted stay. One that we made is watched by the event
-//! loop itself (`add_reader`), which is the shortest way for one, from its first frame on.
+//! Who tells a TCP transport that its socket is ready. The event loop's `Hub` costs least for many connections, and for
+//! connections that come and go. All connections begin there, and those that a server accepted stay. From its first frame on, the
+//! event loop itself watches a connection that we made (`add_reader`), which costs least for a single connection.
 
 const asyncio = @import("../eventloop/asyncio.zig");
 const c = @import("cpython").capi;

@@ -1,5 +1,4 @@
-//! What may be done with a WSTransport, whoever asks: Python's methods, Cython's table and the C interface read their
-//! arguments and call these.
+//! The operations of a WSTransport. Python's methods, Cython's table and the C interface read their arguments and call these.
 
 const core = @import("core");
 const errors = @import("cpython").errors;

@@ -1,5 +1,5 @@
-//! The table of C functions through which Cython calls a WSTransport: the methods of picows.pxd, in its order. New ones
-//! go to the end, so that what was compiled before goes on working.
+//! The table of C functions through which Cython calls a WSTransport: the methods of picows.pxd, in its order. Add new ones at
+//! the end, so that modules compiled earlier still work.
 
 const core = @import("core");
 const args = @import("cpython").args;
