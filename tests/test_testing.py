@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import re
 import socket
@@ -256,3 +257,21 @@ def test_the_examples_in_the_docs(number: int) -> None:
 def test_reads_bring_something(size: int) -> None:
     with pytest.raises(ValueError, match="1 or more"):
         MemoryNetwork(read_size=size)
+
+
+@pytest.mark.parametrize("loop", stacks.LOOPS)
+@pytest.mark.parametrize("turns", [0, 1, 3])  # after two asyncio's own server loses it
+def test_a_raw_server_that_closes_ends_a_connection_that_just_came(loop: str, turns: int) -> None:
+    """It stayed open if it was accepted in the same turn of the event loop."""
+
+    async def main() -> None:
+        async with raw_server() as server:
+            sock = socket.create_connection(("127.0.0.1", server.port))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        with sock, contextlib.suppress(ConnectionResetError):
+            sock.setblocking(False)
+            async with asyncio.timeout(5):
+                assert await asyncio.get_running_loop().sock_recv(sock, 1) == b""
+
+    stacks.run(loop, main())

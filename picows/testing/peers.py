@@ -139,8 +139,12 @@ class RawServer:
         self.peers: list[Peer] = []
         self.port = 0
         self.server: asyncio.Server
+        self._is_closed = False
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._is_closed:  # it was accepted in the turn in which the server was closed
+            writer.transport.abort()
+            return
         peer = Peer(reader, writer, None)
         self.peers.append(peer)
         self._waiting.put_nowait(peer)
@@ -158,6 +162,7 @@ class RawServer:
         return peer
 
     async def close(self) -> None:
+        self._is_closed = True
         self.server.close()
         for peer in self.peers:
             await peer.close()
