@@ -155,7 +155,7 @@ class RawServer:
             return await self._waiting.get()
 
     async def accept_upgraded(self, followed_by: bytes = b"") -> Peer:
-        """The next connection, with its upgrade request answered."""
+        """The next connection, with its opening handshake answered."""
         peer = await self.accept()
         _, headers = await peer.read_head()
         peer.send_bytes(wire.response(headers["sec-websocket-key"]) + followed_by)

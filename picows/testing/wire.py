@@ -77,7 +77,8 @@ REQUEST_HEADERS: dict[str, str] = {
 def request(
     headers: dict[str, str | None] | None = None, *, line: str = "GET / HTTP/1.1", more: str = ""
 ) -> bytes:
-    """An upgrade request. `headers` replace or (None) remove usual ones, `more` is added as is."""
+    """A request for the opening handshake. `headers` replace or (None) remove usual ones; `more` is
+    added unchanged."""
     merged = REQUEST_HEADERS | (headers or {})
     fields = "".join(f"{name}: {value}\r\n" for name, value in merged.items() if value is not None)
     return f"{line}\r\n{fields}{more}\r\n".encode("latin-1")
@@ -90,7 +91,7 @@ def response(
     line: str = "HTTP/1.1 101 Switching Protocols",
     more: str = "",
 ) -> bytes:
-    """The answer that agrees to an upgrade request with `key`, or one close to it."""
+    """The answer that accepts a request with `key`, or one that is nearly right."""
     usual = {
         "Upgrade": "websocket",
         "Connection": "Upgrade",

@@ -69,7 +69,7 @@ class WSError(Exception):
 
 
 class WSHandshakeError(WSError):
-    """The opening handshake failed (RFC 6455, 4): the server did not answer with a valid upgrade.
+    """The opening handshake failed (RFC 6455, 4): the server did not answer with a valid 101.
 
     Args:
         description: what went wrong, in one sentence; the text of the exception.

@@ -14,7 +14,7 @@ const WSTransport = @import("../connection/transport.zig").WSTransport;
 const Object = o.Object;
 const Error = o.Error;
 
-/// How much of the body of an answer that refuses the upgrade is read for the exception that reports it.
+/// How much of the body of an answer that refuses the opening handshake is read for the exception that reports it.
 const refusal_body_size_max = 64 * 1024;
 
 /// The log shows no headers: some are secrets.
@@ -44,7 +44,7 @@ fn failClient(protocol: *Protocol, transport: *WSTransport) Error!void {
     if (errors.isFatal(exception)) return errors.restore(o.incref(exception));
 }
 
-/// Returns the size of the head of an answer that agrees to the upgrade, null if more must come, and raises what
+/// Returns the size of the head of an answer that accepts the opening handshake, null if more must come, and raises what
 /// ws_connect is to raise.
 fn readAnswer(protocol: *Protocol, transport: *WSTransport, bytes: []const u8, at_end: bool) Error!?usize {
     const state = transport.state;

@@ -15,7 +15,7 @@ const TcpTransport = @import("tcp.zig").TcpTransport;
 const Object = o.Object;
 const Error = o.Error;
 
-/// A client speaks first. `seconds` for a server's handshake that has less time than the upgrade behind it.
+/// A client speaks first. `seconds` for a server's TLS handshake that has less time than the opening handshake after it.
 pub fn begin(self: *TcpTransport, seconds: ?f64) Error!void {
     if (self.endpoint.is_client) return step(self);
     const protocol = self.protocol.?;
