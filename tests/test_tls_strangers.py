@@ -31,8 +31,13 @@ both_loops = pytest.mark.parametrize("loop", stacks.LOOPS)
 
 
 @both_loops
-def test_a_server_that_speaks_no_tls(loop: str, own_engine: str) -> None:
-    answer = b"HTTP/1.1 400 Bad Request\r\n\r\n"
+@pytest.mark.parametrize(
+    "answer",
+    [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x15\x03\x03\x00\x02\x01\x00"],
+    ids=["plain HTTP", "close_notify"],
+)
+def test_a_server_that_does_no_handshake(loop: str, answer: bytes, own_engine: str) -> None:
+    """Where Python's objects ran OpenSSL, close_notify as an answer was noticed by the timeout."""
 
     async def main() -> None:
         async with raw_server() as server:
@@ -60,8 +65,9 @@ def test_a_server_that_speaks_no_tls(loop: str, own_engine: str) -> None:
         (bytes(range(200)), "WRONG_VERSION_NUMBER"),
         (b"\x16\x03\x01\xff\xff" + bytes(100), None),
         (b"\x17\x03\x03\x00\x01\x00", None),
+        (b"\x15\x03\x01\x00\x02\x01\x00", None),
     ],
-    ids=["plain HTTP", "garbage", "a record too long", "data first"],
+    ids=["plain HTTP", "garbage", "a record too long", "data first", "close_notify first"],
 )
 def test_a_stranger_is_told_of_as_ssl_would(
     loop: str,

@@ -55,17 +55,7 @@ pub const Direct = struct {
     }
 
     pub fn handshake(self: *Direct, _: *Pipe) Error!Step {
-        const done = self.state.method_call.call(self.object, self.state.names.do_handshake, .{}) catch {
-            const imports = &self.state.imports;
-            const wanted: Step = if (c.PyErr_ExceptionMatches(imports.SSLWantReadError) != 0)
-                .want_read
-            else if (c.PyErr_ExceptionMatches(imports.SSLWantWriteError) != 0)
-                .want_write
-            else
-                return error.Python;
-            c.PyErr_Clear();
-            return wanted;
-        };
+        const done = self.state.method_call.call(self.object, self.state.names.do_handshake, .{}) catch return Step.fromException(self.state);
         o.decref(done);
         return .{ .count = 0 };
     }

@@ -33,7 +33,7 @@ pub const Objects = struct {
     pub fn handshake(self: *Objects, pipe: *Pipe) Error!Step {
         _ = try self.feed(pipe);
         self.has_output = true;
-        const done = self.state.method_call.call(self.object, self.state.names.do_handshake, .{}) catch return self.step();
+        const done = self.state.method_call.call(self.object, self.state.names.do_handshake, .{}) catch return Step.fromException(self.state);
         o.decref(done);
         return .{ .count = 0 };
     }
@@ -59,7 +59,9 @@ pub const Objects = struct {
         defer o.decref(view);
         const number = self.state.method_call.call(self.object, self.state.names.read, .{ size_object, view }) catch {
             self.has_output = true;
-            return self.step();
+            if (c.PyErr_ExceptionMatches(self.state.imports.SSLZeroReturnError) == 0) return Step.fromException(self.state);
+            c.PyErr_Clear();
+            return .ended;
         };
         defer o.decref(number);
         const count = try countOf(number, size);
@@ -75,7 +77,7 @@ pub const Objects = struct {
         const piece = try o.bytes(data[0..@min(data.len, record_size_max)]);
         defer o.decref(piece);
         self.has_output = true;
-        const number = self.state.method_call.call(self.object, self.state.names.write, .{piece}) catch return self.step();
+        const number = self.state.method_call.call(self.object, self.state.names.write, .{piece}) catch return Step.fromException(self.state);
         defer o.decref(number);
         return .{ .count = try countOf(number, @min(data.len, record_size_max)) };
     }
@@ -84,10 +86,9 @@ pub const Objects = struct {
     pub fn shutdown(self: *Objects) Error!void {
         self.has_output = true;
         o.callMethodVoid(self.object, self.state.names.unwrap, .{}) catch {
-            _ = self.step() catch {
-                if (c.PyErr_ExceptionMatches(self.state.imports.SSLError) == 0) return error.Python;
-                c.PyErr_Clear();
-            };
+            // Want of what the peer says to that among them.
+            if (c.PyErr_ExceptionMatches(self.state.imports.SSLError) == 0) return error.Python;
+            c.PyErr_Clear();
         };
     }
 
@@ -116,21 +117,6 @@ pub const Objects = struct {
         self.framing = framing;
         pipe.input = pipe.input[part.size..];
         return part.is_last;
-    }
-
-    /// The exception that is set, if it asks for more of something.
-    fn step(self: *Objects) Error!Step {
-        const imports = &self.state.imports;
-        const wanted: Step = if (c.PyErr_ExceptionMatches(imports.SSLWantReadError) != 0)
-            .want_read
-        else if (c.PyErr_ExceptionMatches(imports.SSLWantWriteError) != 0)
-            .want_write
-        else if (c.PyErr_ExceptionMatches(imports.SSLZeroReturnError) != 0)
-            .ended
-        else
-            return error.Python;
-        c.PyErr_Clear();
-        return wanted;
     }
 
     pub fn deinit(self: *Objects) void {
