@@ -330,10 +330,8 @@ pub fn close(self: *TcpTransport) Error!void {
 fn isAgreed(self: *TcpTransport) bool {
     const protocol = self.protocol orelse return true;
     const transport = protocol.transport orelse return true;
-    const connection = transport.connection();
-    // Or the peer had the time that it gets after a failure.
-    const closing = connection.session.closing;
-    return connection.ended_at != 0 or (closing.sent != null and closing.received != null);
+    const closing = transport.connection().session.closing;
+    return closing.sent != null and closing.received != null;
 }
 
 /// The peer has ended its side as well.
