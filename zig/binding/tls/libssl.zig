@@ -57,9 +57,8 @@ threadlocal var armed: ?*Seen = null;
 pub fn find() ?*const Library {
     while (true) switch (status.load(.acquire)) {
         .found => return &library,
-        .missing => return null,
-        // Somebody else looks, which takes no time and waits for nobody.
-        .busy => std.atomic.spinLoopHint(),
+        // Who waited for a thread that looks would keep the GIL from it: the other backend serves meanwhile.
+        .missing, .busy => return null,
         .unknown => {
             if (status.cmpxchgStrong(.unknown, .busy, .acquire, .monotonic) != null) continue;
             const is_found = look() catch missing: {
