@@ -31,6 +31,7 @@ FOLDERS = {
     "29cbe664ab42445a": "utf8",
     "624fede0f8f63fa2": "deflate",
     "92fe8116b54f1935": "parser",
+    "99e69fe1eeeb87c1": "compression",
     "ae9d03cf5e270daa": "session",
     "b8f552bc704ab5b5": "handshake",
     "d0142c02b4b543d3": "inflate",

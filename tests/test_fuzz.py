@@ -9,6 +9,7 @@ import pytest
 
 TARGETS = [
     "close",
+    "compression",
     "deflate",
     "handshake",
     "header",

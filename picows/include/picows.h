@@ -84,6 +84,8 @@ enum {
     PICOWS_FAILURE_TEXT_NOT_UTF8 = 15,
     PICOWS_FAILURE_MESSAGE_TOO_BIG = 16,
     PICOWS_FAILURE_TOO_MANY_FRAGMENTS = 17,
+    PICOWS_FAILURE_BAD_DATA = 18, /* of a compressed message: RFC 7692 7.2.2 */
+    PICOWS_FAILURE_CUT_DATA = 19, /* a compressed message ends inside a block */
 
     /* HTTP heads: RFC 9112 */
     PICOWS_FAILURE_HEAD_TOO_LARGE = 101,

@@ -24,6 +24,8 @@ pub const Failure = enum(i32) {
     text_not_utf8 = 15,
     message_too_big = 16,
     too_many_fragments = 17,
+    bad_data = 18,
+    cut_data = 19,
 
     head_too_large = 101,
     head_too_many_fields = 102,

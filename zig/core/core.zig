@@ -89,6 +89,14 @@ pub const opening = struct {
 };
 
 // Compression.
+/// Received frames of compressed messages, made plain: `Decompressor`, `Options`, `Result`.
+pub const decompressor = @import("session/decompressor.zig");
+pub const Decompressor = decompressor.Decompressor;
+
+/// Sent messages, compressed: `Compressor`, `Options`.
+pub const compressor = @import("session/compressor.zig");
+pub const Compressor = compressor.Compressor;
+
 /// Inflate for streams that may stop anywhere: `Inflate`, `Tables`, `Status`, `Fault`.
 pub const inflate = @import("deflate/inflate.zig");
 

@@ -44,6 +44,9 @@ test {
     _ = @import("frame/mask_test.zig");
     _ = @import("frame/opcode_test.zig");
     _ = @import("session/closing_test.zig");
+    _ = @import("session/compression_fuzz.zig");
+    _ = @import("session/compressor_test.zig");
+    _ = @import("session/decompressor_test.zig");
     _ = @import("session/parser_fuzz.zig");
     _ = @import("session/parser_strict_test.zig");
     _ = @import("session/parser_test.zig");

@@ -22,6 +22,10 @@ pub const Failure = enum {
     text_not_utf8,
     message_too_big,
     too_many_fragments,
+    /// A compressed message has bytes that no deflater makes. RFC 7692 7.2.2
+    bad_data,
+    /// A compressed message ends inside a block. RFC 7692 7.2.2
+    cut_data,
 
     /// What the connection is failed with, RFC 6455 7.1.7 and 7.4.1.
     pub fn closeCode(self: Failure) CloseCode {
@@ -49,7 +53,7 @@ const Entry = struct { code: CloseCode, message: [:0]const u8 };
 fn entry(failure: Failure) Entry {
     return switch (failure) {
         .unknown_opcode => .{ .code = .protocol_error, .message = "unknown opcode" },
-        .reserved_bits => .{ .code = .protocol_error, .message = "reserved bits are set but no extension was negotiated" },
+        .reserved_bits => .{ .code = .protocol_error, .message = "reserved bits are set that no negotiated extension uses" },
         .fragmented_control => .{ .code = .protocol_error, .message = "control frame is fragmented" },
         .oversized_control => .{ .code = .protocol_error, .message = "control frame has more than 125 bytes of payload" },
         .unmasked_frame => .{ .code = .protocol_error, .message = "client sent a frame that is not masked" },
@@ -65,5 +69,7 @@ fn entry(failure: Failure) Entry {
         .text_not_utf8 => .{ .code = .invalid_text, .message = "TEXT message is not UTF-8" },
         .message_too_big => .{ .code = .message_too_big, .message = "message is larger than the limit" },
         .too_many_fragments => .{ .code = .message_too_big, .message = "message has more fragments than the limit" },
+        .bad_data => .{ .code = .protocol_error, .message = "compressed message cannot be inflated" },
+        .cut_data => .{ .code = .protocol_error, .message = "compressed message ends inside a block" },
     };
 }

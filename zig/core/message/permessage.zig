@@ -3,8 +3,8 @@
 
 const std = @import("std");
 const assert = std.debug.assert;
-const CloseCode = @import("../frame/close.zig").CloseCode;
 const deflate = @import("../deflate/deflate.zig");
+const Failure = @import("../frame/failure.zig").Failure;
 const format = @import("../deflate/format.zig");
 const inflate = @import("../deflate/inflate.zig");
 const opcodes = @import("../frame/opcode.zig");
@@ -28,30 +28,6 @@ pub const Agreement = struct {
 
     pub fn receiving(self: Agreement, role: opcodes.Role) Direction {
         return if (role == .client) self.server else self.client;
-    }
-};
-
-/// What a peer can do wrong with the payload of a compressed message.
-pub const Fault = enum {
-    /// Bytes that no deflater makes.
-    bad_data,
-    /// The message ends inside a block.
-    cut_data,
-    /// It has more bytes than the limit.
-    too_big,
-
-    /// What the connection is failed with.
-    pub fn closeCode(self: Fault) CloseCode {
-        return if (self == .too_big) .message_too_big else .protocol_error;
-    }
-
-    /// A fragment of a sentence for an exception's text and for the CLOSE reason.
-    pub fn message(self: Fault) [:0]const u8 {
-        return switch (self) {
-            .bad_data => "compressed message cannot be inflated",
-            .cut_data => "compressed message ends inside a block",
-            .too_big => "compressed message is larger than the limit",
-        };
     }
 };
 
@@ -88,7 +64,7 @@ pub const Receiver = struct {
         done,
         /// There is more than `out` has room for. Call again with the rest of the payload.
         need_room,
-        fault: Fault,
+        failure: Failure,
     };
 
     pub const Result = struct {
@@ -125,7 +101,7 @@ pub const Receiver = struct {
             result.read = 0;
             if (result.status != .done) return result;
             if (!self.inflater.isBetweenBlocks()) {
-                result.status = .{ .fault = .cut_data };
+                result.status = .{ .failure = .cut_data };
                 return result;
             }
         }
@@ -167,8 +143,8 @@ pub const Receiver = struct {
         const result = self.inflater.run(tables, bytes, room, size);
         const status: Status = switch (result.status) {
             .need_input => .done,
-            .need_room => if (room.len == size_left) .{ .fault = .too_big } else .need_room,
-            .failure => .{ .fault = .bad_data },
+            .need_room => if (room.len == size_left) .{ .failure = .message_too_big } else .need_room,
+            .failure => .{ .failure = .bad_data },
         };
         return .{ .status = status, .read = result.read, .size = result.size };
     }

@@ -50,6 +50,9 @@ pub const Options = struct {
     message_frame_count_max: u32 = std.math.maxInt(u32),
     /// What the opening handshake has agreed upon. Not looked at in `permissive` mode.
     extensions: messages.Extensions = .{},
+    /// Whether TEXT has to be UTF-8, RFC 6455 8.1. Not looked at in `permissive` mode. With permessage-deflate the order of
+    /// fragments and the reserved bits have to be right, or nothing could be inflated; what is in TEXT need not.
+    checks_text: bool = true,
     mask: mask.Kernel = mask.baseline,
 };
 
@@ -112,6 +115,7 @@ pub const Session = struct {
             .parser = .{
                 .role = options.role,
                 .strict = options.mode != .permissive,
+                .checks_text = options.checks_text,
                 .payload_size_max = options.payload_size_max,
                 .message = .{
                     .extensions = options.extensions,
