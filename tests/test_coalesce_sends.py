@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import struct
 import sys
 import threading
+from collections.abc import Callable
 
 import pytest
 from support import driven, stacks
@@ -239,18 +241,69 @@ def test_another_connection_of_the_loop_does_not_wait() -> None:
     driven.run(main())
 
 
-def test_what_a_user_writes_to_the_underlying_transport_goes_first() -> None:
+def test_what_a_user_writes_to_the_underlying_transport_keeps_its_place() -> None:
     async def main() -> None:
         def answer(transport: WSTransport, payload: bytes) -> None:
-            transport.send(BINARY, b"gathered")
-            transport.underlying_transport.write(b"\x82\x03raw")
+            transport.send(BINARY, b"first")
+            underlying = transport.underlying_transport
+            underlying.write(b"\x82\x03raw")
+            transport.send(BINARY, b"second")
+            underlying.write(b"\x82\x04last")
 
         underlying = await open_driven("server", answer)
-        underlying.feed_frames(Frame(BINARY))
-        payloads = [frame.payload for frame in written("server", underlying)]
-        assert payloads == [b"raw", b"gathered"]
+        for _ in range(2):
+            underlying.written.clear()
+            underlying.feed_frames(Frame(BINARY))
+            payloads = [frame.payload for frame in written("server", underlying)]
+            assert payloads == [b"first", b"raw", b"second", b"last"]
 
     driven.run(main())
+
+
+def write_raw(underlying: asyncio.Transport) -> None:
+    underlying.write(b"\x82\x03raw")
+
+
+def write_raw_lines(underlying: asyncio.Transport) -> None:
+    underlying.writelines([b"\x82", b"\x03raw"])
+
+
+@pytest.mark.parametrize("way", [write_raw, write_raw_lines])
+@pytest.mark.parametrize("stack", stacks.STACKS, ids=str)
+def test_it_keeps_its_place_on_the_wire(
+    stack: Stack, way: Callable[[asyncio.Transport], None]
+) -> None:
+    """It was written in front of what was gathered before."""
+
+    def answer(transport: WSTransport, payload: bytes) -> None:
+        transport.send(BINARY, b"first")
+        way(transport.underlying_transport)
+        transport.send(BINARY, b"second")
+
+    async def main() -> None:
+        async with served(stack, Answering(answer)) as peer:
+            for _ in range(2):
+                peer.send(Frame(BINARY))
+                for payload in b"first", b"raw", b"second":
+                    assert await peer.read_frame() == Frame(BINARY, payload)
+
+    stacks.run(stack.loop, main())
+
+
+@pytest.mark.parametrize("stack", stacks.STACKS, ids=str)
+def test_a_user_who_closes_the_underlying_transport_loses_nothing(stack: Stack) -> None:
+    def answer(transport: WSTransport, payload: bytes) -> None:
+        transport.send(BINARY, payload)
+        transport.underlying_transport.close()
+
+    async def main() -> None:
+        listener = Answering(answer)
+        async with served(stack, listener) as peer:
+            peer.send(Frame(BINARY, b"last"))
+            assert await peer.read_frame() == Frame(BINARY, b"last")
+            assert await peer.read_rest() == []
+
+    stacks.run(stack.loop, main())
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -132,3 +133,39 @@ async def test_a_request_that_does_not_fit_into_the_socket_is_sent_whole() -> No
     assert len(await received) > 9 << 20
     server.close()
     await server.wait_closed()
+
+
+class Sending:
+    """Garbage that sends when it is collected."""
+
+    def __init__(self, transport: WSTransport) -> None:
+        self.transport = transport
+        self.itself = self
+
+    def __del__(self) -> None:
+        send(self.transport)
+
+
+@pytest.mark.parametrize("stack", [each for each in STACKS if not each.tls], ids=str)
+def test_garbage_that_sends_does_not_get_into_a_frame(stack: Stack) -> None:
+    """asyncio's transport collected it before it had kept the rest of the large frame."""
+
+    async def main() -> None:
+        async with paired("server", use_aiofastnet=stack.use_aiofastnet) as pair:
+            pair.peer.writer.transport.pause_reading()
+            gc.disable()
+            thresholds = gc.get_threshold()
+            try:
+                Sending(pair.transport)
+                gc.set_threshold(1, 1, 1)
+                gc.enable()
+                pair.transport.send(BINARY, LARGE.payload)
+            finally:
+                gc.set_threshold(*thresholds)
+                gc.enable()
+            gc.collect()
+            pair.peer.writer.transport.resume_reading()
+            frames = [await pair.peer.read_frame() for _ in range(2)]
+            assert sorted(frames, key=lambda frame: len(frame.payload)) == [SMALL, LARGE]
+
+    stacks.run(stack.loop, main())

@@ -110,9 +110,10 @@ async def ws_connect(
         coalesce_sends: gather what the callbacks of one read send on their own connection. Write it
             with one call after the last of them, before the event loop goes on. This helps with
             many small sends. Nothing waits for a timer, at most 64 KiB are gathered, and the order
-            stays the same. Until the callbacks end, gathered sends have not left and do not count
-            in `get_write_buffer_size()`, and what a callback writes to `underlying_transport` goes
-            first. Sends outside of callbacks, and `ws_broadcast`, are written at once.
+            stays the same, also of what a callback writes to `underlying_transport`. Until the
+            callbacks end, gathered sends have not left and do not count in
+            `get_write_buffer_size()`. Sends outside of callbacks, and `ws_broadcast`, are written
+            at once.
         kwargs: for `loop.create_connection`, except `ssl`, `sock` and `all_errors`. If a name has
             several addresses, the first that answers is taken (docs/proxies.md). With `path` they
             are for `loop.create_unix_connection`: the connection, and those of redirects, go to

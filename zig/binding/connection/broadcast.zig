@@ -8,10 +8,8 @@ const o = @import("cpython").object;
 const clock = @import("../eventloop/clock.zig");
 const errors = @import("cpython").errors;
 const frame_flags = @import("../frame/flags.zig");
-const gather = @import("gather.zig");
+const outbox = @import("outbox.zig");
 const send = @import("send.zig");
-const streams = @import("stream.zig");
-const Chunk = @import("../memory/chunk.zig").Chunk;
 const State = @import("../state/state.zig").State;
 const WSTransport = @import("transport.zig").WSTransport;
 const Object = o.Object;
@@ -60,8 +58,7 @@ fn read(state: *State, given: [*]const *Object, count: c.Py_ssize_t, keywords: ?
     defer loop.keepOutput(chunk);
     _ = core.writer.copy(chunk.data[0..size], opcode, flags, message.data, null, state.mask);
     var broadcast: Broadcast = .{
-        .chunk = chunk,
-        .size = size,
+        .frame = .{ .chunk = chunk, .size = size },
         .payload = chunk.data[size - message.data.len .. size],
         .opcode = opcode,
         .flags = flags,
@@ -118,8 +115,7 @@ fn member(transports: *Object, index: usize) ?*WSTransport {
 
 const Broadcast = struct {
     /// The frame as a server sends it.
-    chunk: *Chunk,
-    size: usize,
+    frame: outbox.Built,
     /// The message in it, for clients: each masks with a key of its own (RFC 6455 5.3).
     payload: []const u8,
     opcode: core.Opcode,
@@ -127,8 +123,6 @@ const Broadcast = struct {
     queued_max: usize,
     policy: Policy,
     now: f64,
-    /// The whole frame for those whose sockets took nothing of it, made when first wanted.
-    whole: ?*Object = null,
     /// Lists for the result, made when first wanted.
     queued: ?*Object = null,
     full: ?*Object = null,
@@ -136,46 +130,24 @@ const Broadcast = struct {
     failure: ?*Object = null,
 
     fn deinit(self: *Broadcast) void {
-        o.clear(&self.whole);
+        o.clear(&self.frame.object);
         o.clear(&self.queued);
         o.clear(&self.full);
         o.clear(&self.failure);
     }
 
     fn deliver(self: *Broadcast, transport: *WSTransport) Error!void {
-        if (send.isOver(transport)) return;
-        // How much waits, before and after, is a matter of what the sockets take.
-        try gather.flush(transport);
+        if (outbox.isOver(transport)) return;
         const is_client = transport.is_client_side != 0;
-        const size = if (is_client) core.writer.frameSize(self.payload.len, true) else self.size;
-        const waiting = try streams.waiting(transport);
+        const size = if (is_client) core.writer.frameSize(self.payload.len, true) else self.frame.size;
+        const waiting = try outbox.waiting(transport);
         // Where nothing waits, one frame may, however large: a part of it is never what is left out.
         if (waiting > 0 and waiting +| size > self.queued_max) return self.refuse(transport);
-        if (is_client) {
-            try send.copy(transport, self.opcode, self.flags, self.payload);
-            try gather.flush(transport);
-        } else {
-            try self.sendBuilt(transport);
-        }
-        if (try streams.waiting(transport) > 0) try add(&self.queued, transport);
-    }
-
-    fn sendBuilt(self: *Broadcast, transport: *WSTransport) Error!void {
-        // Both again: code of an event loop's transport may have run.
-        try gather.flush(transport);
-        const is_free = try streams.isFree(transport);
-        if (send.isOver(transport)) return;
-        transport.connection().sent_at = self.now;
-        const sent = if (is_free) try streams.send(transport, self.chunk.data[0..self.size]) else 0;
-        if (sent == self.size) return;
-        errdefer if (sent > 0) send.abandon(transport);
-        try streams.queueRest(transport, sent, if (sent > 0) try send.rest(self.chunk, sent, self.size) else try self.shared());
-    }
-
-    /// The whole frame (a new reference), the same object for all that queue it.
-    fn shared(self: *Broadcast) Error!*Object {
-        if (self.whole == null) self.whole = try send.rest(self.chunk, 0, self.size);
-        return o.incref(self.whole.?);
+        if (is_client)
+            try send.copy(transport, self.opcode, self.flags, self.payload)
+        else
+            try outbox.built(transport, &self.frame, self.now);
+        if (try outbox.waiting(transport) > 0) try add(&self.queued, transport);
     }
 
     fn refuse(self: *Broadcast, transport: *WSTransport) Error!void {

@@ -6,8 +6,7 @@ const ending = @import("ending.zig");
 const o = @import("cpython").object;
 const ping = @import("ping.zig");
 const Endpoint = @import("endpoint.zig").Endpoint;
-const Gathered = @import("gather.zig").Gathered;
-const Stream = @import("stream.zig").Stream;
+const Outbox = @import("outbox.zig").Outbox;
 const Input = @import("../memory/receive_buffer.zig").Input;
 const WSListener = @import("listener.zig").WSListener;
 const Object = o.Object;
@@ -21,15 +20,11 @@ pub const Connection = struct {
     input: Input = .{},
     /// While frames are delivered: what is left of the bytes, in the hands of `delivery.deliver`.
     rest: ?*[]u8 = null,
-    /// While callbacks of a read run and sends are coalesced.
-    gathered: ?*Gathered = null,
     /// The thread of the event loop; methods called from another one raise.
     thread: c_ulong,
-    stream: Stream,
+    outbox: Outbox,
     /// Of `LoopState.fork_count` when the connection began.
     fork_count: u32,
-    /// `disconnect` was called: nothing is sent any more.
-    is_disconnecting: bool = false,
     /// The first exception of a user callback, or the protocol error found in what the peer sent.
     exception: ?*Object = null,
     /// Its traceback as it was then: to raise it makes it longer.
@@ -75,6 +70,11 @@ pub const Connection = struct {
     /// the connection failed for another reason, or the user disconnected.
     pub fn isInputEnded(self: *const Connection) bool {
         return !self.session.closing.state.isReceiving();
+    }
+
+    /// The connection was found broken by an exception, but may have bytes to deliver.
+    pub fn noteBroken(self: *Connection, exception: *Object) void {
+        if (self.lost_by == null) self.lost_by = o.incref(exception);
     }
 
     pub fn isOwnThread(self: *const Connection) bool {

@@ -7,8 +7,8 @@ const o = @import("cpython").object;
 const clock = @import("../eventloop/clock.zig");
 const errors = @import("cpython").errors;
 const frame = @import("../frame/frame.zig");
-const gather = @import("gather.zig");
 const log = @import("../eventloop/log.zig");
+const outboxes = @import("outbox.zig");
 const pong = @import("pong.zig");
 const send = @import("send.zig");
 const streams = @import("stream.zig");
@@ -158,8 +158,8 @@ pub fn report(transport: *WSTransport, cause: Cause, answer: Answer) void {
 /// own (TCP, not TLS) it is, so that a peer that reads to the end need not wait.
 pub fn lingerAndDisconnect(transport: *WSTransport) Error!void {
     const state = transport.state;
-    if (transport.is_disconnected != 0 or transport.connection().is_disconnecting) return;
-    try gather.flush(transport);
+    if (transport.connection().outbox.life == .ended) return;
+    try outboxes.flush(transport);
     const can_write_eof = try o.callMethod(transport.underlying_transport, state.names.can_write_eof, .{});
     defer o.decref(can_write_eof);
     if (try o.isTrue(can_write_eof)) try o.callMethodVoid(transport.underlying_transport, state.names.write_eof, .{});
@@ -189,7 +189,7 @@ fn lingerOver(transport: *WSTransport) Error!void {
 fn queuedSize(transport: *WSTransport) Error!usize {
     const handle = try transport.socketHandle();
     const sent_size = if (handle == socket.none) 0 else socket.unacknowledgedSize(handle);
-    return try streams.bufferSize(transport) + sent_size;
+    return try streams.waiting(transport) + sent_size;
 }
 
 /// Calls a function later, unless the connection is gone by then.
@@ -203,16 +203,10 @@ pub fn debug(transport: *WSTransport, message: [:0]const u8) void {
     log.debug(transport.connection().endpoint, message, .{});
 }
 
-/// The connection was found broken by an exception, but may have bytes to deliver.
-pub fn noteBroken(transport: *WSTransport, exception: *Object) void {
-    const connection = transport.connection();
-    if (connection.lost_by == null) connection.lost_by = o.incref(exception);
-}
-
 /// The peer ended its side.
 pub fn noteEnd(transport: *WSTransport) void {
     const connection = transport.connection();
-    const is_first = connection.session.closing.first() == null and connection.lost_by == null and !connection.is_disconnecting;
+    const is_first = connection.session.closing.first() == null and connection.lost_by == null and connection.outbox.life == .open;
     if (is_first and connection.cause == null) connection.cause = .eof;
 }
 
@@ -220,7 +214,7 @@ pub fn noteEnd(transport: *WSTransport) void {
 /// threads can see that the connection is gone, so nothing here runs Python code.
 pub fn noteLoss(transport: *WSTransport, exception: *Object) void {
     const connection = transport.connection();
-    if (!o.isNone(exception)) noteBroken(transport, exception);
+    if (!o.isNone(exception)) connection.noteBroken(exception);
     if (connection.cause == null) connection.cause = causeOfLoss(transport);
     @atomicStore(c_int, &transport.is_disconnected, 1, .release);
 }
@@ -231,7 +225,7 @@ fn causeOfLoss(transport: *WSTransport) Cause {
         .peer => .peer_close,
         .us => .own_close,
     };
-    if (connection.is_disconnecting) return .own_disconnect;
+    if (connection.outbox.life == .ended) return .own_disconnect;
     return if (connection.lost_by != null) .reset else .eof;
 }
 

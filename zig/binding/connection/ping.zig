@@ -8,7 +8,8 @@ const clock = @import("../eventloop/clock.zig");
 const ending = @import("ending.zig");
 const log = @import("../eventloop/log.zig");
 const pong = @import("pong.zig");
-const send = @import("send.zig");
+const outbox = @import("outbox.zig");
+const streams = @import("stream.zig");
 const socket = @import("net").socket;
 const WSTransport = @import("transport.zig").WSTransport;
 const Error = o.Error;
@@ -75,7 +76,7 @@ fn isPeriodic(transport: *WSTransport) bool {
 /// once a byte comes, and after our CLOSE nobody can be pinged.
 fn isAlive(transport: *WSTransport) bool {
     const connection = transport.connection();
-    return connection.received_at > connection.silent_since and (!isPeriodic(transport) or send.isOver(transport));
+    return connection.received_at > connection.silent_since and (!isPeriodic(transport) or outbox.isOver(transport));
 }
 
 fn ping(transport: *WSTransport) Error!void {
@@ -84,7 +85,7 @@ fn ping(transport: *WSTransport) Error!void {
     connection.auto_ping = .waiting;
     connection.looks = 0;
     connection.silent_since = clock.now(transport.state);
-    if (!send.isOver(transport)) pong.send(transport, pong.auto) catch return ending.listenerError(transport, .send_user_specific_ping);
+    if (!outbox.isOver(transport)) pong.send(transport, pong.auto) catch return ending.listenerError(transport, .send_user_specific_ping);
     if (!connection.isInputEnded()) try schedule(transport, connection.endpoint.ping_reply_seconds);
 }
 
@@ -93,7 +94,7 @@ fn ping(transport: *WSTransport) Error!void {
 fn look(transport: *WSTransport) Error!void {
     const connection = transport.connection();
     // The user reads nothing now, so silence is not the peer's.
-    if (!try isReading(transport)) return schedule(transport, connection.endpoint.ping_reply_seconds);
+    if (!try streams.isReading(transport)) return schedule(transport, connection.endpoint.ping_reply_seconds);
     const came_more = connection.looks == 0 or connection.received_at > connection.silent_since or socket.hasUnread(handle(transport));
     if (!came_more or connection.looks == looks_max) return giveUp(transport);
     connection.looks += 1;
@@ -102,19 +103,7 @@ fn look(transport: *WSTransport) Error!void {
 }
 
 fn handle(transport: *WSTransport) socket.Handle {
-    return transport.connection().stream.handle(transport.underlying_transport);
-}
-
-fn isReading(transport: *WSTransport) Error!bool {
-    if (transport.connection().stream.own) |own| return own.isReading(transport.underlying_transport);
-    const is_reading = o.callMethod(transport.underlying_transport, transport.state.names.is_reading, .{}) catch {
-        // Not all transports can tell.
-        if (c.PyErr_ExceptionMatches(c.exception("NotImplementedError")) == 0) return error.Python;
-        c.PyErr_Clear();
-        return true;
-    };
-    defer o.decref(is_reading);
-    return o.isTrue(is_reading);
+    return transport.connection().outbox.stream.handle(transport.underlying_transport);
 }
 
 fn giveUp(transport: *WSTransport) Error!void {

@@ -10,7 +10,9 @@ const clock = @import("../eventloop/clock.zig");
 const ending = @import("ending.zig");
 const errors = @import("cpython").errors;
 const listeners = @import("listener.zig");
+const outbox = @import("outbox.zig");
 const sends = @import("send.zig");
+const streams = @import("stream.zig");
 const Connection = @import("connection.zig").Connection;
 const WSFrame = @import("../frame/frame.zig").WSFrame;
 const WSTransport = @import("transport.zig").WSTransport;
@@ -74,7 +76,7 @@ fn makeRoom(connection: *Connection) Error!void {
 
 /// A PING was sent through the transport. It is what the listener was asked for, who may send it later, or the user's own.
 pub fn noteSent(transport: *WSTransport, payload: []const u8) void {
-    if (sends.isOver(transport)) return;
+    if (outbox.isOver(transport)) return;
     const pings = &transport.connection().pings;
     if (!pings.wasPing(payload)) _ = pings.sent(.user, payload);
 }
@@ -83,19 +85,13 @@ pub fn noteSent(transport: *WSTransport, payload: []const u8) void {
 /// (time.monotonic()).
 pub fn measure(transport: *WSTransport) Error!*Object {
     const connection = transport.connection();
-    if (sends.isOver(transport) or connection.isInputEnded() or try isClosing(transport)) {
+    if (outbox.isOver(transport) or connection.isInputEnded() or try streams.isClosing(transport)) {
         return errors.raise("ConnectionResetError", "no PING can be answered any more: the connection is closing or closed");
     }
     const future = try o.callMethod(connection.endpoint.loop, transport.state.names.create_future, .{});
     errdefer o.decref(future);
     try send(transport, @fromBackingInt(@intFromPtr(future)));
     return future;
-}
-
-fn isClosing(transport: *WSTransport) Error!bool {
-    const is_closing = try o.callMethod(transport.underlying_transport, transport.state.names.is_closing, .{});
-    defer o.decref(is_closing);
-    return o.isTrue(is_closing);
 }
 
 /// `who` waits no longer. The answer is still to be told from others.

@@ -1,24 +1,15 @@
-//! Frames out: what may be sent, how its bytes are made, and which way they go.
+//! What may be sent, and what the rules of RFC 6455 want to be sent. The outbox sends it.
 
 const std = @import("std");
 const core = @import("core");
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
-const clock = @import("../eventloop/clock.zig");
 const errors = @import("cpython").errors;
-const gather = @import("gather.zig");
 const frame = @import("../frame/frame.zig");
-const streams = @import("stream.zig");
-const Chunk = @import("../memory/chunk.zig").Chunk;
+const outbox = @import("outbox.zig");
 const WSTransport = @import("transport.zig").WSTransport;
 const Object = o.Object;
 const Error = o.Error;
-
-/// Below this a copy behind the header costs less than having the kernel gather two pieces of memory.
-const in_place_size_min = 4096;
-/// From here on the asyncio transport is given a view of the chunk that the frame was built in. If it keeps the view, it
-/// has the chunk; a copy of less costs less.
-const share_size_min = 16 * 1024;
 
 /// The opcode of a frame that a user may send, or ValueError (RFC 6455 5.2, 5.5). CLOSE is `close`'s.
 pub fn dataOpcode(msg_type: c_long, payload_size: usize, flags: core.Flags) Error!core.Opcode {
@@ -49,89 +40,23 @@ pub fn closeCode(value: c_long, reason: []const u8) Error!core.CloseCode {
     return code;
 }
 
-/// Whether sending has no effect any more.
-pub fn isOver(transport: *WSTransport) bool {
-    return isGone(transport) or !transport.connection().session.closing.state.maySend();
-}
-
-/// Whether nothing at all can be sent, or was forbidden by `disconnect`.
-fn isGone(transport: *WSTransport) bool {
-    const connection = transport.connection();
-    return transport.is_disconnected != 0 or connection.is_disconnecting or connection.isInherited();
-}
-
-/// Sends a frame with a copy of `payload`.
+/// Sends a frame with a copy of `payload`, if frames may still be sent.
 pub fn copy(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, payload: []const u8) Error!void {
     try share(transport, opcode, flags, payload, null);
 }
 
 /// Like `copy`, but what waits may stay in `constant`, the object that the payload belongs to.
 pub fn share(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, payload: []const u8, constant: ?*Object) Error!void {
-    if (!isOver(transport)) try write(transport, opcode, flags, payload, constant);
+    if (!transport.connection().session.closing.state.maySend()) return;
+    try outbox.frame(transport, opcode, flags, payload, constant);
 }
 
-pub fn write(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, payload: []const u8, constant: ?*Object) Error!void {
-    transport.connection().sent_at = clock.now(transport.state);
-    if (try gather.frame(transport, opcode, flags, payload)) return;
-    const is_client = transport.is_client_side != 0;
-    const is_free = try streams.isFree(transport);
-    const is_in_place = is_free and !is_client and payload.len >= in_place_size_min and !transport.connection().stream.encrypts();
-    const size = core.writer.frameSize(payload.len, is_client);
-    var sent = if (is_in_place) sendInPlace(transport, opcode, flags, payload) else 0;
-    if (sent == size) return;
-    errdefer if (sent > 0) abandon(transport);
-    // A part of the payload is sent, so the header is.
-    if (constant) |object| if (sent > size - payload.len) {
-        return streams.queueRest(transport, sent, try restOfConstant(object, payload.len - (size - sent)));
-    };
-
-    const loop = transport.connection().endpoint.loop_state;
-    const key: ?[4]u8 = if (is_client) loop.nextKey() else null;
-    const chunk = try loop.takeOutput(size);
-    defer loop.keepOutput(chunk);
-    _ = core.writer.copy(chunk.data[0..size], opcode, flags, payload, key, transport.state.mask);
-    if (is_free and !is_in_place) sent = try streams.send(transport, chunk.data[0..size]);
-    if (sent == size) return;
-    try streams.queueRest(transport, sent, try rest(chunk, sent, size));
+/// Sends a frame around a payload that stays where it is: the header goes in front of it, a client masks it in place.
+pub fn reuse(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, payload: [*]u8, size: usize) Error!void {
+    if (outbox.isOver(transport)) return;
+    const key: ?[4]u8 = if (transport.is_client_side != 0) transport.connection().endpoint.loop_state.nextKey() else null;
+    try outbox.whole(transport, core.writer.headerInFront(opcode, flags, payload, size, key, transport.state.mask));
 }
-
-/// Sends header and payload from where they stand and returns how much of both is done with.
-fn sendInPlace(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, payload: []const u8) usize {
-    var buffer: [core.header_size_max]u8 = undefined;
-    const message: core.writer.Message = .{ .opcode = opcode, .flags = flags, .payload_size = payload.len };
-    const header = buffer[0..core.header.encode(message.header(null), &buffer)];
-    return streams.sendBoth(transport, header, payload);
-}
-
-/// What was not sent of the frame at the start of a chunk, for `streams.queueRest`.
-pub fn rest(chunk: *Chunk, sent: usize, size: usize) Error!*Object {
-    if (size - sent < share_size_min) return o.bytes(chunk.data[sent..size]);
-    const pause: CollectionPause = .begin();
-    defer pause.end();
-    return chunk.view(sent, size);
-}
-
-/// The bytes of an object from `start` on, which stay where they are.
-fn restOfConstant(object: *Object, start: usize) Error!*Object {
-    const pause: CollectionPause = .begin();
-    defer pause.end();
-    const view = try o.check(c.PyMemoryView_FromObject(object));
-    defer o.decref(view);
-    return o.check(c.PySequence_GetSlice(view, @intCast(start), std.math.maxInt(c.Py_ssize_t)));
-}
-
-/// A collection of garbage could run code that sends, and what that queues would stand inside of the frame in hand.
-const CollectionPause = struct {
-    was_enabled: bool,
-
-    fn begin() CollectionPause {
-        return .{ .was_enabled = c.PyGC_Disable() != 0 };
-    }
-
-    fn end(self: CollectionPause) void {
-        if (self.was_enabled) _ = c.PyGC_Enable();
-    }
-};
 
 /// Answers a PING. A peer that sends PINGs and does not read gets one answer, to the last, once it does (RFC 6455 5.5.3).
 pub fn pong(transport: *WSTransport, payload: []const u8) Error!void {
@@ -151,37 +76,16 @@ pub fn heldPong(transport: *WSTransport) Error!void {
     try copy(transport, .pong, .{ .fin = true }, try o.bytesData(held));
 }
 
-/// Sends a frame around a payload that stays where it is: the header goes in front of it, a client masks it in place.
-pub fn reuse(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, payload: [*]u8, size: usize) Error!void {
-    if (isOver(transport)) return;
-    transport.connection().sent_at = clock.now(transport.state);
-    const key: ?[4]u8 = if (transport.is_client_side != 0) transport.connection().endpoint.loop_state.nextKey() else null;
-    const whole = core.writer.headerInFront(opcode, flags, payload, size, key, transport.state.mask);
-    if (try gather.bytes(transport, whole)) return;
-    const sent = if (try streams.isFree(transport)) try streams.send(transport, whole) else 0;
-    if (sent == whole.len) return;
-    errdefer if (sent > 0) abandon(transport);
-    try streams.queueRest(transport, sent, try o.bytes(whole[sent..]));
-}
-
-/// Ends a connection on which a part of a frame was sent whose rest could not even be queued: whatever followed would be
-/// read as that rest.
-pub fn abandon(transport: *WSTransport) void {
-    const aside: errors.Aside = .begin();
-    defer aside.end();
-    transport.disconnect(false) catch transport.surface();
-}
-
 /// Sends a CLOSE that `closeCode` has checked, and notes it. Only one is ever sent.
 pub fn close(transport: *WSTransport, code: core.CloseCode, reason: []const u8) Error!void {
-    if (isGone(transport)) return;
+    if (outbox.isEnded(transport)) return;
     const session = &transport.connection().session;
     const before = session.closing;
     var buffer: [core.control_payload_size_max]u8 = undefined;
     // Before the bytes go: the event loop may call pause_writing(), and what that sends must not follow a CLOSE.
     const plan = session.close(code, reason, &buffer) catch return;
     transport.is_close_frame_sent = 1;
-    write(transport, plan.opcode, plan.flags, plan.payload, null) catch {
+    outbox.frame(transport, plan.opcode, plan.flags, plan.payload, null) catch {
         session.closing = before;
         transport.is_close_frame_sent = 0;
         return error.Python;

@@ -1,9 +1,8 @@
-//! What a connection writes to: the socket if we may write to it, otherwise an asyncio transport, which also takes what the
-//! socket does not take at once. The bytes stay in order.
+//! What the outbox of a connection writes to: the socket, if we may write to it, TLS of our own, or the asyncio transport, which
+//! also takes what the socket does not take at once. Nothing here keeps bytes in order: that is the outbox's business.
 
 const std = @import("std");
 const c = @import("cpython").capi;
-const ending = @import("ending.zig");
 const errors = @import("cpython").errors;
 const o = @import("cpython").object;
 const socket = @import("net").socket;
@@ -32,12 +31,8 @@ pub const Stream = struct {
     own: ?*const Own = null,
     /// The plain TCP socket, to send to without the event loop; none for TLS and for transports without one.
     socket: socket.Handle = socket.none,
-    /// The socket goes with the event loop, which does not tell.
-    socket_goes_with_loop: bool = false,
-    /// Whether bytes wait in the transport: none, as far as anybody knows; some may; some did when it was last asked.
-    queued: enum(u8) { no, perhaps, yes } = .no,
-    /// The user has the event loop's transport, and may write to it.
-    is_shared: bool = false,
+    /// Who closes the socket. An event loop that does so when it is closed itself does not tell.
+    closed_by: enum(u8) { transport, loop } = .transport,
 
     /// Whether it is TLS of our own.
     pub fn encrypts(self: *const Stream) bool {
@@ -50,36 +45,68 @@ pub const Stream = struct {
     }
 };
 
-/// Whether bytes may go to the socket now without overtaking any: it is ours to write to, and none wait in the transport.
-pub fn isFree(transport: *WSTransport) Error!bool {
-    const stream = &transport.connection().stream;
-    if (stream.socket == socket.none) return stream.encrypts();
-    if (try waiting(transport) > 0 or stream.queued == .yes) return false;
-    if (stream.socket_goes_with_loop and try isLoopClosed(transport)) stream.socket = socket.none;
-    return stream.socket != socket.none;
+fn of(transport: *WSTransport) *Stream {
+    return &transport.connection().outbox.stream;
 }
 
-fn isLoopClosed(transport: *WSTransport) Error!bool {
-    const answer = try o.callMethod(transport.connection().endpoint.loop, transport.state.names.is_closed, .{});
-    defer o.decref(answer);
-    return o.isTrue(answer);
+/// Sends bytes to the socket, past the transport, and returns how many of them are done with.
+pub inline fn send(transport: *WSTransport, data: []const u8) usize {
+    if (transport.connection().isInherited()) return data.len;
+    const sent = socket.send(of(transport).socket, data);
+    return if (sent >= 0) @intCast(sent) else refused(transport, sent, data.len);
 }
 
-/// How many bytes wait in the transport. Costs nothing where none do.
-pub fn waiting(transport: *WSTransport) Error!usize {
-    const stream = &transport.connection().stream;
-    if (stream.queued == .no) return 0;
-    // The call may run code that sends, and so queues again.
-    stream.queued = if (stream.is_shared) .perhaps else .no;
-    errdefer stream.queued = .yes;
-    const size = try bufferSize(transport);
-    if (size > 0) stream.queued = .yes;
-    return size;
+/// Like `send`, for two pieces of memory.
+pub fn sendBoth(transport: *WSTransport, first: []const u8, second: []const u8) usize {
+    const size = first.len + second.len;
+    if (transport.connection().isInherited()) return size;
+    const sent = socket.sendBoth(of(transport).socket, first, second);
+    return if (sent >= 0) @intCast(sent) else refused(transport, sent, size);
+}
+
+/// Gives bytes to TLS of our own, which takes all of them.
+pub fn encrypt(transport: *WSTransport, data: []const u8) Error!void {
+    try of(transport).own.?.encrypt.?(transport.underlying_transport, data);
+}
+
+/// The socket reports an error. On a connection that is broken all bytes are done with: as after its end, nothing is sent.
+/// Otherwise none are, and who is to send them next meets the error.
+noinline fn refused(transport: *WSTransport, sent: isize, size: usize) usize {
+    @branchHint(.cold);
+    return if (isBroken(transport, socket.errorOf(sent))) size else 0;
+}
+
+/// Whether the connection is known to be broken from now on: its end is told once what had arrived is delivered.
+fn isBroken(transport: *WSTransport, code: std.c.E) bool {
+    const stream = of(transport);
+    if (stream.own) |own| return own.sendFailed(transport.underlying_transport, code);
+    if (!socket.isOver(stream.socket)) return false;
+    transport.connection().outbox.forgetSocket();
+    const exception = errors.fromErrno(code);
+    defer o.decref(exception);
+    transport.connection().noteBroken(exception);
+    return true;
+}
+
+/// Gives bytes to the transport, behind those that wait there. It may keep the object, so nobody writes to its memory any more.
+/// An event loop's transport that is lost, but did not say so yet, would drop them and write log lines about it: it gets none.
+pub fn write(transport: *WSTransport, data: *Object) Error!void {
+    const connection = transport.connection();
+    if (connection.isInherited()) return;
+    if (of(transport).own) |own| return own.write(transport.underlying_transport, data);
+    if (connection.lost_by != null or try isClosing(transport)) return connection.outbox.forgetSocket();
+    try o.callMethodVoid(transport.underlying_transport, transport.state.names.write, .{data});
+}
+
+/// Like `write`, for what is left of bytes of which the socket has taken a part, and would not take more now.
+pub fn keep(transport: *WSTransport, data: *Object) Error!void {
+    const own = of(transport).own orelse return write(transport, data);
+    try own.keep(transport.underlying_transport, data);
 }
 
 /// Asks the transport how many bytes wait in it.
-pub fn bufferSize(transport: *WSTransport) Error!usize {
-    if (transport.connection().stream.own) |own| return own.waiting(transport.underlying_transport);
+pub fn waiting(transport: *WSTransport) Error!usize {
+    if (of(transport).own) |own| return own.waiting(transport.underlying_transport);
     const size = try o.callMethod(transport.underlying_transport, transport.state.names.get_write_buffer_size, .{});
     defer o.decref(size);
     const value = c.PyLong_AsSsize_t(size);
@@ -87,79 +114,29 @@ pub fn bufferSize(transport: *WSTransport) Error!usize {
     return @intCast(@max(value, 0));
 }
 
-/// Sends bytes to the socket, which `isFree`, and returns how many of them are done with.
-pub fn send(transport: *WSTransport, data: []const u8) Error!usize {
-    const stream = &transport.connection().stream;
-    if (stream.socket == socket.none) {
-        try stream.own.?.encrypt.?(transport.underlying_transport, data);
-        return data.len;
-    }
-    const sent = socket.send(transport.connection().stream.socket, data);
-    return if (sent >= 0) @intCast(sent) else refused(transport, sent, data.len);
+/// Whether the transport will be lost, by a call of its close() or abort() for instance.
+pub fn isClosing(transport: *WSTransport) Error!bool {
+    const answer = try o.callMethod(transport.underlying_transport, transport.state.names.is_closing, .{});
+    defer o.decref(answer);
+    return o.isTrue(answer);
 }
 
-/// Like `send`, for two pieces of memory.
-pub fn sendBoth(transport: *WSTransport, first: []const u8, second: []const u8) usize {
-    const sent = socket.sendBoth(transport.connection().stream.socket, first, second);
-    return if (sent >= 0) @intCast(sent) else refused(transport, sent, first.len + second.len);
+/// Whether bytes are received, as far as the transport can tell.
+pub fn isReading(transport: *WSTransport) Error!bool {
+    if (of(transport).own) |own| return own.isReading(transport.underlying_transport);
+    const answer = o.callMethod(transport.underlying_transport, transport.state.names.is_reading, .{}) catch {
+        if (c.PyErr_ExceptionMatches(c.exception("NotImplementedError")) == 0) return error.Python;
+        c.PyErr_Clear();
+        return true;
+    };
+    defer o.decref(answer);
+    return o.isTrue(answer);
 }
 
-/// On a connection that is found broken all bytes are done with: as after its end, nothing is sent. Otherwise none are, and
-/// who is to send them next meets the error.
-fn refused(transport: *WSTransport, sent: isize, size: usize) usize {
-    @branchHint(.cold);
-    return if (isBroken(transport, socket.errorOf(sent))) size else 0;
-}
-
-/// Whether the connection is known to be broken from now on: its end is told once what had arrived is delivered.
-fn isBroken(transport: *WSTransport, code: std.c.E) bool {
-    const stream = &transport.connection().stream;
-    if (stream.own) |own| return own.sendFailed(transport.underlying_transport, code);
-    if (!socket.isOver(stream.socket)) return false;
-    stream.socket = socket.none;
-    const exception = errors.fromErrno(code);
-    defer o.decref(exception);
-    ending.noteBroken(transport, exception);
-    return true;
-}
-
-/// Somebody else gives the transport bytes as well, or gave.
-pub fn noteQueued(transport: *WSTransport) void {
-    transport.connection().stream.queued = .yes;
-}
-
-/// The user has the underlying transport. What is written to our own is heard of; others are asked from now on.
-pub fn noteShared(transport: *WSTransport) void {
-    const stream = &transport.connection().stream;
-    if (stream.is_shared or stream.socket == socket.none or stream.own != null) return;
-    stream.is_shared = true;
-    if (stream.queued == .no) stream.queued = .perhaps;
-}
-
-/// Gives the transport what is left of a frame of which the kernel took `sent` bytes; the reference is taken over.
-pub fn queueRest(transport: *WSTransport, sent: usize, data: *Object) Error!void {
-    const stream = &transport.connection().stream;
-    const own = stream.own orelse return queue(transport, data);
-    // Zero may be an error, which the transport meets when it tries.
-    if (sent == 0) return queue(transport, data);
-    defer o.decref(data);
-    stream.queued = .yes;
-    try own.keep(transport.underlying_transport, data);
-}
-
-/// Gives bytes to the transport. It may keep the object, so nobody writes to its memory any more; the reference is taken
-/// over. One that is lost, but did not say so yet, would drop them and write log lines about it: it gets none.
-pub fn queue(transport: *WSTransport, data: *Object) Error!void {
-    defer o.decref(data);
-    const connection = transport.connection();
-    if (connection.stream.own) |own| {
-        connection.stream.queued = .yes;
-        return own.write(transport.underlying_transport, data);
-    }
-    if (connection.lost_by != null) return;
-    const is_closing = try o.callMethod(transport.underlying_transport, transport.state.names.is_closing, .{});
-    defer o.decref(is_closing);
-    if (try o.isTrue(is_closing)) return;
-    connection.stream.queued = .yes;
-    try o.callMethodVoid(transport.underlying_transport, transport.state.names.write, .{data});
+/// Whether the socket is gone with its event loop.
+pub fn isClosedByLoop(transport: *WSTransport) Error!bool {
+    if (of(transport).closed_by == .transport) return false;
+    const answer = try o.callMethod(transport.connection().endpoint.loop, transport.state.names.is_closed, .{});
+    defer o.decref(answer);
+    return o.isTrue(answer);
 }

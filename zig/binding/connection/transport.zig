@@ -5,7 +5,7 @@ const asyncio = @import("../eventloop/asyncio.zig");
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
 const errors = @import("cpython").errors;
-const gather = @import("gather.zig");
+const outboxes = @import("outbox.zig");
 const pong = @import("../connection/pong.zig");
 const socket = @import("net").socket;
 const streams = @import("stream.zig");
@@ -57,7 +57,7 @@ pub const WSTransport = extern struct {
         self.is_client_side = @intFromBool(endpoint.is_client);
         self.connection().* = .{
             .endpoint = o.incref(endpoint),
-            .stream = .{ .own = own },
+            .outbox = .init(.{ .own = own }),
             .fork_count = endpoint.loop_state.fork_count,
             .thread = c.PyThread_get_thread_ident(),
             .session = .init(.{
@@ -74,10 +74,10 @@ pub const WSTransport = extern struct {
 
     /// Learns whether the transport is TLS, and its socket, which is optional: some event loops offer none.
     fn inspectUnderlying(self: *WSTransport) Error!void {
-        const stream = &self.connection().stream;
-        if (stream.own) |own| {
-            self.is_secure = @intFromBool(stream.encrypts());
-            if (!stream.encrypts()) stream.socket = own.handle(self.underlying_transport);
+        const outbox = &self.connection().outbox;
+        if (outbox.stream.own) |own| {
+            self.is_secure = @intFromBool(outbox.stream.encrypts());
+            if (self.is_secure == 0) outbox.useSocket(own.handle(self.underlying_transport));
             return;
         }
         const ssl_object = try self.extraInfo(self.state.names.ssl_object);
@@ -87,13 +87,13 @@ pub const WSTransport = extern struct {
         if (handle == socket.none) return;
         socket.setNoDelay(handle);
         if (self.is_secure != 0) return;
-        stream.socket = handle;
-        stream.socket_goes_with_loop = self.connection().endpoint.loop_state.closes_sockets;
+        if (self.connection().endpoint.loop_state.closes_sockets) outbox.stream.closed_by = .loop;
+        outbox.useSocket(handle);
     }
 
     /// The socket under the transport, TLS or not; none if it has none, or has closed it.
     pub fn socketHandle(self: *WSTransport) Error!socket.Handle {
-        if (self.connection().stream.own) |own| return own.handle(self.underlying_transport);
+        if (self.connection().outbox.stream.own) |own| return own.handle(self.underlying_transport);
         const raw_socket = try self.extraInfo(self.state.names.socket);
         defer o.decref(raw_socket);
         if (o.isNone(raw_socket) or !socket.is_supported) return socket.none;
@@ -112,12 +112,12 @@ pub const WSTransport = extern struct {
     pub fn disconnect(self: *WSTransport, graceful: bool) Error!void {
         const connection_ = self.connection();
         if (self.is_disconnected != 0) return;
-        try gather.flush(self);
+        try outboxes.flush(self);
         connection_.session.drop();
         pong.end(self);
-        connection_.is_disconnecting = true;
+        connection_.outbox.end();
         // TLS would send that this is the end, and an event loop's transport leaves a set of sockets that is the parent's too.
-        if (connection_.stream.own == null and connection_.isInherited()) return;
+        if (connection_.outbox.stream.own == null and connection_.isInherited()) return;
         const names = &self.state.names;
         try o.callMethodVoid(self.underlying_transport, if (graceful) names.close else names.abort, .{});
     }

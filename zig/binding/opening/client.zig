@@ -6,7 +6,7 @@ const c = @import("cpython").capi;
 const o = @import("cpython").object;
 const errors = @import("cpython").errors;
 const log = @import("../eventloop/log.zig");
-const streams = @import("../connection/stream.zig");
+const outbox = @import("../connection/outbox.zig");
 const upgrade = @import("opening.zig");
 const State = @import("../state/state.zig").State;
 const Protocol = @import("protocol.zig").Protocol;
@@ -21,7 +21,7 @@ const refusal_body_size_max = 64 * 1024;
 pub fn sendRequest(transport: *WSTransport) Error!void {
     const endpoint = transport.connection().endpoint;
     if (endpoint.log_debug) log.debug(endpoint, "opening handshake request: %r", .{endpoint.request});
-    try streams.queue(transport, o.incref(endpoint.request_bytes));
+    try outbox.head(transport, endpoint.request_bytes);
 }
 
 pub fn received(protocol: *Protocol, transport: *WSTransport, bytes: []const u8) Error!?usize {

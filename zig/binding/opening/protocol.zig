@@ -17,14 +17,13 @@ const ping = @import("../connection/ping.zig");
 const pong = @import("../connection/pong.zig");
 const send = @import("../connection/send.zig");
 const receive_buffer = @import("../memory/receive_buffer.zig");
-const streams = @import("../connection/stream.zig");
-const socket = @import("net").socket;
+const outboxes = @import("../connection/outbox.zig");
 const upgrade = @import("opening.zig");
 const upgrade_client = @import("client.zig");
 const endpoints = @import("../connection/endpoint.zig");
 const Endpoint = endpoints.Endpoint;
 const Place = endpoints.Place;
-const Gathered = @import("../connection/gather.zig").Gathered;
+const Own = @import("../connection/stream.zig").Own;
 const Room = @import("../memory/chunk.zig").Room;
 const State = @import("../state/state.zig").State;
 const Input = receive_buffer.Input;
@@ -77,7 +76,7 @@ pub fn create(endpoint: *Endpoint) Error!*Protocol {
 }
 
 /// `own` if the transport is one of ours.
-pub fn connectionMade(self: *Protocol, underlying: *Object, own: ?*const streams.Own) Error!void {
+pub fn connectionMade(self: *Protocol, underlying: *Object, own: ?*const Own) Error!void {
     const endpoint = self.endpoint;
     const transport = try WSTransport.create(endpoint, underlying, own);
     if (self.transport != null) {
@@ -161,9 +160,9 @@ pub fn received(self: *Protocol, count: usize) Error!void {
 }
 
 fn processGathered(self: *Protocol, transport: *WSTransport, count: usize) Error!void {
-    var gathered: Gathered = .{};
-    gathered.begin(transport);
-    return gathered.end(transport, process(self, transport, count));
+    if (self.endpoint.coalesce_sends == 0) return process(self, transport, count);
+    const was_on = outboxes.startGathering(transport);
+    return outboxes.endGathering(transport, was_on, process(self, transport, count));
 }
 
 /// Goes on with what was received and kept.
@@ -224,12 +223,12 @@ fn watch(self: *Protocol, watcher: *Object) callconv(.c) ?*Object {
 
 /// Bytes wait in our own transport.
 pub fn queued(self: *Protocol) void {
-    if (self.transport) |transport| streams.noteQueued(transport);
+    if (self.transport) |transport| transport.connection().outbox.noteWaiting();
 }
 
 /// The connection was found broken; `lost` follows once what had arrived is delivered.
 pub fn broken(self: *Protocol, exception: *Object) void {
-    if (self.transport) |transport| ending.noteBroken(transport, exception);
+    if (self.transport) |transport| transport.connection().noteBroken(exception);
 }
 
 /// The connection is gone, by an exception or None.
@@ -241,7 +240,7 @@ pub fn lost(self: *Protocol, cause: *Object) Error!void {
     const connection = transport.connection();
     ending.noteLoss(transport, cause);
     connection.session.end();
-    connection.stream.socket = socket.none;
+    connection.outbox.end();
     connection.input.giveUp(self.endpoint.loop_state);
     timers.cancel(&connection.end_timer, transport.state, self.endpoint.loop);
     const reason = connection.lost_by orelse cause;

@@ -10,7 +10,7 @@ const ending = @import("../connection/ending.zig");
 const errors = @import("cpython").errors;
 const log = @import("../eventloop/log.zig");
 const pending = @import("pending.zig");
-const streams = @import("../connection/stream.zig");
+const outbox = @import("../connection/outbox.zig");
 const upgrade = @import("opening.zig");
 const Protocol = @import("protocol.zig").Protocol;
 const State = @import("../state/state.zig").State;
@@ -248,8 +248,9 @@ fn headOf(data: *Object) Error!*Object {
 
 /// Takes the reference to `data` over.
 fn sendAnswer(transport: *WSTransport, response: *Object, data: *Object) Error!void {
+    defer o.decref(data);
     o.replace(&transport.response, response);
     const endpoint = transport.connection().endpoint;
     if (endpoint.log_debug) log.debug(endpoint, "%r answered with %r", .{ transport.request, response });
-    try streams.queue(transport, data);
+    try outbox.head(transport, data);
 }

@@ -11,6 +11,7 @@ const linux = @import("net").linux;
 const secures = @import("secure.zig");
 const socket = @import("net").socket;
 const tcp = @import("tcp.zig");
+const outbox = @import("../connection/outbox.zig");
 const writing = @import("writing.zig");
 const Endpoint = @import("../connection/endpoint.zig").Endpoint;
 const State = @import("../state/state.zig").State;
@@ -69,6 +70,26 @@ fn predicate(comptime function: fn (*TcpTransport) bool) fn (*TcpTransport, ?*Ob
             return o.boolean(function(self));
         }
     }.call;
+}
+
+/// What a user does with the transport comes behind what the connection was asked to send before.
+fn behindFrames(comptime function: anytype) @TypeOf(function) {
+    const Function = @TypeOf(function);
+    const call = struct {
+        fn plain(self: *TcpTransport) Error!void {
+            try flush(self);
+            try function(self);
+        }
+        fn withData(self: *TcpTransport, data: *Object) Error!void {
+            try flush(self);
+            try function(self, data);
+        }
+        fn flush(self: *TcpTransport) Error!void {
+            const protocol = self.protocol orelse return;
+            if (protocol.transport) |transport| try outbox.flush(transport);
+        }
+    };
+    return if (Function == fn (*TcpTransport) Error!void) call.plain else call.withData;
 }
 
 fn abort(self: *TcpTransport) Error!void {
@@ -278,11 +299,11 @@ fn tuple(items: []const ?*Object) Error!*Object {
 
 pub const methods = [_]c.PyMethodDef{
     o.method("get_extra_info", getExtraInfo, c.METH_FASTCALL | c.METH_KEYWORDS, "get_extra_info($self, /, name, default=None)\n--\n\n'peername', 'sockname' or 'socket'; of TLS 'ssl_object', 'sslcontext', 'peercert', 'cipher', 'compression', and 'picows.tls': 'direct' or 'objects'."),
-    o.method("write", procedure(writing.write), c.METH_O, "write($self, data, /)\n--\n\nSend bytes, or keep those that cannot be sent now."),
-    o.method("writelines", procedure(writelines), c.METH_O, "writelines($self, lines, /)\n--\n\nSend bytes-like objects one after another."),
-    o.method("write_eof", procedure(writeEof), c.METH_NOARGS, "write_eof($self, /)\n--\n\nEnd our side once what waits is sent. Not with TLS."),
+    o.method("write", procedure(behindFrames(writing.write)), c.METH_O, "write($self, data, /)\n--\n\nSend bytes, or keep those that cannot be sent now."),
+    o.method("writelines", procedure(behindFrames(writelines)), c.METH_O, "writelines($self, lines, /)\n--\n\nSend bytes-like objects one after another."),
+    o.method("write_eof", procedure(behindFrames(writeEof)), c.METH_NOARGS, "write_eof($self, /)\n--\n\nEnd our side once what waits is sent. Not with TLS."),
     o.method("can_write_eof", predicate(canWriteEof), c.METH_NOARGS, "can_write_eof($self, /)\n--\n\nWhether write_eof() works: not with TLS."),
-    o.method("close", procedure(TcpTransport.close), c.METH_NOARGS, "close($self, /)\n--\n\nEnd the connection once what waits is sent."),
+    o.method("close", procedure(behindFrames(TcpTransport.close)), c.METH_NOARGS, "close($self, /)\n--\n\nEnd the connection once what waits is sent."),
     o.method("abort", procedure(abort), c.METH_NOARGS, "abort($self, /)\n--\n\nEnd the connection; what waits is dropped."),
     o.method("is_closing", predicate(isClosing), c.METH_NOARGS, "is_closing($self, /)\n--\n\nWhether the connection ends or has ended."),
     o.method("pause_reading", procedure(pauseReading), c.METH_NOARGS, "pause_reading($self, /)\n--\n\nReceive nothing until resume_reading()."),

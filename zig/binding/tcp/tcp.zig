@@ -307,7 +307,7 @@ pub const TcpTransport = extern struct {
         self.handle = socket.none;
         // Nobody may send to what has the number next.
         if (self.protocol) |protocol| if (protocol.transport) |transport| {
-            transport.connection().stream.socket = socket.none;
+            transport.connection().outbox.forgetSocket();
         };
         const owner = self.python_socket orelse return linux.close(handle);
         o.callMethodVoid(owner, self.state.names.close, .{}) catch asyncio.surface(self.state, self.endpoint.loop, owner);

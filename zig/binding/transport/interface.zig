@@ -10,7 +10,7 @@ const ending = @import("../connection/ending.zig");
 const frame_flags = @import("../frame/flags.zig");
 const ping = @import("../connection/ping.zig");
 const pong = @import("../connection/pong.zig");
-const streams = @import("../connection/stream.zig");
+const outbox = @import("../connection/outbox.zig");
 const WSTransport = @import("../connection/transport.zig").WSTransport;
 const Object = o.Object;
 const Error = o.Error;
@@ -104,7 +104,7 @@ fn getObject(comptime name: []const u8) fn (*WSTransport, ?*anyopaque) callconv(
 }
 
 fn getUnderlying(self: *WSTransport, _: ?*anyopaque) callconv(.c) ?*Object {
-    streams.noteShared(self);
+    outbox.share(self) catch return null;
     return o.load(&self.underlying_transport);
 }
 

@@ -5,7 +5,6 @@ const c = @import("cpython").capi;
 const o = @import("cpython").object;
 const interface = @import("interface.zig");
 const pong = @import("../connection/pong.zig");
-const socket = @import("net").socket;
 const WSTransport = @import("../connection/transport.zig").WSTransport;
 const Object = o.Object;
 
@@ -38,7 +37,7 @@ fn traverse(self: *WSTransport, proc: c.visitproc, arg: ?*anyopaque) callconv(.c
 /// Breaks cycles: what leads to users' objects is let go, the object itself stays whole.
 fn clear(self: *WSTransport) callconv(.c) c_int {
     const connection = self.connection();
-    connection.stream.socket = socket.none;
+    connection.outbox.end();
     o.clear(&connection.listener);
     o.clear(&connection.exception);
     o.clear(&connection.traceback);
