@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-#: The longest time to wait, which is 31 years; the compiled module has it as well.
+#: The longest time to wait, which is 31 years.
 SECONDS_MAX: Final = 1_000_000_000
 
 

@@ -178,7 +178,7 @@ pub const LoopState = extern struct {
     }
 };
 
-const seed_size = 32;
+const seed_size = core.KeyStream.seed_size;
 
 comptime {
     // PyMem_Malloc gives no more.

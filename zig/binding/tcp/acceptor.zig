@@ -6,6 +6,7 @@ const c = @import("cpython").capi;
 const o = @import("cpython").object;
 const engines = @import("../tls/engine.zig");
 const errors = @import("cpython").errors;
+const Address = @import("net").address.Address;
 const linux = @import("net").linux;
 const socket = @import("net").socket;
 const interface = @import("interface.zig");
@@ -62,7 +63,7 @@ pub const Acceptor = extern struct {
         // Before a connection is taken that would have to be dropped: this may need a file descriptor as well.
         _ = try Hub.of(self.endpoint.loop_state, self.endpoint.loop);
         for (0..batch_size_max) |_| {
-            var peer: linux.Address = undefined;
+            var peer: Address = undefined;
             switch (linux.accept(handle_listening, &peer)) {
                 .none => return,
                 .failed => |code| return errors.raiseErrno(code),

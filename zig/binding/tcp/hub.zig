@@ -7,6 +7,7 @@ const o = @import("cpython").object;
 const clock = @import("../eventloop/clock.zig");
 const errors = @import("cpython").errors;
 const linux = @import("net").linux;
+const poller = @import("net").poller;
 const watching = @import("watch.zig");
 const LoopState = @import("../memory/loop_state.zig").LoopState;
 const TcpTransport = @import("tcp.zig").TcpTransport;
@@ -31,7 +32,7 @@ pub const Hub = extern struct {
     count: usize,
     /// Those that were ready when the set was last asked; from `ready_next` to `ready_end` they wait to be served. Without
     /// references: one that leaves is taken out.
-    ready: [batch_size_max]linux.epoll_event,
+    ready: [batch_size_max]poller.Event,
     ready_next: usize,
     ready_end: usize,
 
@@ -44,7 +45,7 @@ pub const Hub = extern struct {
         self.loop_state = o.incref(loop_state);
         self.fork_count = loop_state.fork_count;
         defer o.decref(self);
-        self.epoll = switch (linux.epollCreate()) {
+        self.epoll = switch (poller.create()) {
             .handle => |handle| handle,
             .failed => |code| return errors.raiseErrno(code),
         };
@@ -72,10 +73,10 @@ pub const Hub = extern struct {
 
     /// Watches a connection for events; for none it leaves the set, where it would still be reported when it breaks.
     pub fn want(self: *Hub, transport: *TcpTransport, events: u32) Error!void {
-        const EPOLL = linux.EPOLL;
+        const EPOLL = poller.EPOLL;
         if (events == 0 and transport.hub_events == 0) return;
         const operation: u32 = if (transport.hub_events == 0) EPOLL.CTL_ADD else if (events == 0) EPOLL.CTL_DEL else EPOLL.CTL_MOD;
-        const code = linux.epollControl(self.epoll, operation, transport.handle, events, transport);
+        const code = poller.control(self.epoll, operation, transport.handle, events, transport);
         if (code != .SUCCESS and self.epoll != -1) return errors.raiseErrno(code);
         transport.hub_events = events;
     }
@@ -83,7 +84,7 @@ pub const Hub = extern struct {
     /// Lets a connection go. Its handle should still be open: a closed one might live on in the set as a duplicate. One that
     /// somebody has closed is not in the set any more. Raises nothing: it runs while the hub dies.
     pub fn remove(self: *Hub, transport: *TcpTransport) void {
-        if (transport.hub_events != 0) _ = linux.epollControl(self.epoll, linux.EPOLL.CTL_DEL, transport.handle, 0, null);
+        if (transport.hub_events != 0) _ = poller.control(self.epoll, poller.EPOLL.CTL_DEL, transport.handle, 0, null);
         transport.hub_events = 0;
         for (self.ready[self.ready_next..self.ready_end]) |*event| {
             if (event.data.ptr == @intFromPtr(transport)) event.data.ptr = 0;
@@ -118,10 +119,10 @@ pub const Hub = extern struct {
 
     fn ask(self: *Hub) void {
         self.ready_next = 0;
-        self.ready_end = linux.epollReady(self.epoll, &self.ready).len;
+        self.ready_end = poller.ready(self.epoll, &self.ready).len;
     }
 
-    fn serveOne(event: linux.epoll_event) Error!void {
+    fn serveOne(event: poller.Event) Error!void {
         const transport: *TcpTransport = @ptrFromInt(if (event.data.ptr == 0) return else event.data.ptr);
         _ = o.incref(transport);
         defer o.decref(transport);
@@ -139,9 +140,9 @@ pub const Readiness = packed struct(u8) {
 
     fn of(events: u32) Readiness {
         return .{
-            .in = events & linux.EPOLL.IN != 0,
-            .out = events & linux.EPOLL.OUT != 0,
-            .broken = events & (linux.EPOLL.ERR | linux.EPOLL.HUP) != 0,
+            .in = events & poller.EPOLL.IN != 0,
+            .out = events & poller.EPOLL.OUT != 0,
+            .broken = events & (poller.EPOLL.ERR | poller.EPOLL.HUP) != 0,
         };
     }
 };

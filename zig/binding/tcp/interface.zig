@@ -7,6 +7,8 @@ const o = @import("cpython").object;
 const engines = @import("../tls/engine.zig");
 const errors = @import("cpython").errors;
 const handshake = @import("handshake.zig");
+const Address = @import("net").address.Address;
+const AF = @import("net").address.AF;
 const linux = @import("net").linux;
 const secures = @import("secure.zig");
 const socket = @import("net").socket;
@@ -242,7 +244,7 @@ fn pythonSocket(self: *TcpTransport) Error!?*Object {
 /// Asks a socket that is neither IPv4 nor IPv6 for its names while it is open: an `Address` has no room for them.
 pub fn keepNames(self: *TcpTransport) Error!void {
     const family = self.own.family();
-    if (family == linux.AF.INET or family == linux.AF.INET6) return;
+    if (family == AF.INET or family == AF.INET6) return;
     const raw = try pythonSocket(self) orelse return;
     const peer = try nameOf(raw, self.state.names.getpeername);
     self.names = try tuple(&.{ peer, nameOf(raw, self.state.names.getsockname) catch null });
@@ -258,16 +260,16 @@ fn nameOf(raw: *Object, ask: *Object) Error!*Object {
 }
 
 /// An address as Python's sockets show it, None if there is none. `index` is its place in `names`.
-fn addressOf(self: *TcpTransport, address: *const linux.Address, index: c.Py_ssize_t) Error!*Object {
+fn addressOf(self: *TcpTransport, address: *const Address, index: c.Py_ssize_t) Error!*Object {
     if (self.names) |names| return o.incref(c.PyTuple_GetItem(names, index).?);
     const data = &address.data;
     const port: c_long = std.mem.readInt(u16, data[2..4], .big);
     switch (address.family()) {
-        linux.AF.INET => return tuple(&.{ try hostText(self, linux.AF.INET, data[4..8]), c.PyLong_FromLong(port) }),
-        linux.AF.INET6 => {
+        AF.INET => return tuple(&.{ try hostText(self, AF.INET, data[4..8]), c.PyLong_FromLong(port) }),
+        AF.INET6 => {
             const flow: c_long = std.mem.readInt(u32, data[4..8], .big);
             const scope: c_long = std.mem.readInt(u32, data[24..28], @import("builtin").cpu.arch.endian());
-            return tuple(&.{ try hostText(self, linux.AF.INET6, data[8..24]), c.PyLong_FromLong(port), c.PyLong_FromLong(flow), c.PyLong_FromLong(scope) });
+            return tuple(&.{ try hostText(self, AF.INET6, data[8..24]), c.PyLong_FromLong(port), c.PyLong_FromLong(flow), c.PyLong_FromLong(scope) });
         },
         else => return o.none(),
     }

@@ -9,6 +9,7 @@ const engines = @import("../tls/engine.zig");
 const handshake = @import("handshake.zig");
 const hubs = @import("hub.zig");
 const interface = @import("interface.zig");
+const Address = @import("net").address.Address;
 const linux = @import("net").linux;
 const protocols = @import("../opening/protocol.zig");
 const secures = @import("secure.zig");
@@ -52,8 +53,8 @@ pub const TcpTransport = extern struct {
     secure: ?*secures.Secure,
     high: usize,
     low: usize,
-    peer: linux.Address,
-    own: linux.Address,
+    peer: Address,
+    own: Address,
     /// peername and sockname of a socket that is neither IPv4 nor IPv6, as Python shows them.
     names: ?*Object,
     handle: linux.Handle,
@@ -104,14 +105,14 @@ pub const TcpTransport = extern struct {
         errdefer o.decref(self);
         self.handle = try interface.handleOf(endpoint.state, python_socket);
         self.python_socket = o.incref(python_socket);
-        self.peer = linux.peerAddress(self.handle);
+        self.peer = Address.ofPeer(self.handle);
         socket.setNoDelay(self.handle);
         try self.begin(tls, secured);
         return self;
     }
 
     /// Over a connection that a server accepted, whose handle is taken over also if this fails.
-    pub fn accepted(acceptor: *Acceptor, handle: linux.Handle, peer: *const linux.Address) Error!void {
+    pub fn accepted(acceptor: *Acceptor, handle: linux.Handle, peer: *const Address) Error!void {
         const state = acceptor.endpoint.state;
         const self = create(@ptrCast(state.types.TcpTransport), acceptor.endpoint) catch |failure| {
             linux.close(handle);
@@ -127,7 +128,7 @@ pub const TcpTransport = extern struct {
     fn begin(self: *TcpTransport, tls: ?Tls, secured: ?*Object) Error!void {
         self.is_reading = true;
         errdefer self.abandon();
-        self.own = linux.ownAddress(self.handle);
+        self.own = Address.own(self.handle);
         try interface.keepNames(self);
         if (tls) |how| {
             self.secure = try .create(self, how, secured);

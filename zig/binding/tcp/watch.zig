@@ -6,7 +6,7 @@ const asyncio = @import("../eventloop/asyncio.zig");
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
 const hubs = @import("hub.zig");
-const linux = @import("net").linux;
+const poller = @import("net").poller;
 const Hub = hubs.Hub;
 const Readiness = hubs.Readiness;
 const TcpTransport = @import("tcp.zig").TcpTransport;
@@ -14,7 +14,7 @@ const Error = o.Error;
 
 /// What libuv's loops need besides their own reader: libuv stops watching a socket at an error and calls the reader once,
 /// so that bytes which stand before the error would hide it. The hub reports errors, once, also without being asked to.
-const errors_alone = linux.EPOLL.ONESHOT;
+const errors_alone = poller.EPOLL.ONESHOT;
 
 fn isByHub(self: *const TcpTransport) bool {
     return self.context != null;
@@ -50,7 +50,7 @@ pub fn update(self: *TcpTransport) Error!void {
 
 fn updateHub(self: *TcpTransport, wanted: Readiness) Error!void {
     const hub = self.hub.?;
-    try hub.want(self, @as(u32, if (wanted.in) linux.EPOLL.IN else 0) | @as(u32, if (wanted.out) linux.EPOLL.OUT else 0));
+    try hub.want(self, @as(u32, if (wanted.in) poller.EPOLL.IN else 0) | @as(u32, if (wanted.out) poller.EPOLL.OUT else 0));
 }
 
 fn updateLoop(self: *TcpTransport, wanted: Readiness) Error!void {
@@ -97,5 +97,5 @@ pub fn forget(self: *TcpTransport) void {
 
 /// Whether the hub reports the socket only for bytes to read.
 pub fn isReadOnly(self: *const TcpTransport) bool {
-    return self.hub_events == linux.EPOLL.IN;
+    return self.hub_events == poller.EPOLL.IN;
 }
