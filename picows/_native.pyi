@@ -4,6 +4,7 @@ import asyncio
 import enum
 import logging
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Coroutine, Iterable
 from types import TracebackType
@@ -245,6 +246,7 @@ if sys.platform == "linux":
             engine: str | None = None,
             secured: asyncio.Future[None] | None = None,
             shutdown_seconds: float = ...,
+            opened: tuple[ssl.SSLObject, ssl.MemoryBIO, ssl.MemoryBIO] = ...,
         ) -> TcpTransport: ...
         def get_extra_info(self, name: str, default: Any = None) -> Any: ...
         def write(self, data: Buffer, /) -> None: ...

@@ -102,9 +102,9 @@ async def ws_connect(
             proxy's if there is one). The socket may be connected; otherwise picows connects it. It
             becomes non-blocking, and the connection closes it at its end. If the function returns
             None, picows makes the socket.
-        use_aiofastnet: which transports to use. None for our own where there is one (plain TCP on
-            Linux, with the event loops of asyncio and uvloop), otherwise the event loop's; False
-            for the event loop's; True for aiofastnet's, with the limits that docs/tls.md names.
+        use_aiofastnet: which transports to use. None for our own where there is one (on Linux, with
+            the event loops of asyncio and uvloop), otherwise the event loop's; False for the event
+            loop's; True for aiofastnet's, with the limits that docs/tls.md names.
         strict: refuse what RFC 6455 forbids but a frame-level user may want to see: reserved bits,
             fragments out of order, TEXT that is not UTF-8; also a 101 that announces a body.
         coalesce_sends: gather what the callbacks of one read send on their own connection. Write it

@@ -15,7 +15,16 @@ from .._native import Endpoint, Protocol
 from ..loop.choose import own_engine
 from ..values.sockets import LentSocket
 from ..values.url import WSParsedURL
-from .tcp import CONNECT_OPTIONS, begin, begin_tls, connect_tcp, finish_tcp, is_connected, start_tcp
+from .tcp import (
+    CONNECT_OPTIONS,
+    begin,
+    begin_tls,
+    connect_tcp,
+    connect_unix,
+    finish_tcp,
+    is_connected,
+    start_tcp,
+)
 from .tls import Tls
 
 WSSocketFactory: TypeAlias = Callable[
@@ -28,7 +37,7 @@ class Dialer:
     """How connections are opened, whatever protocol runs on them.
 
     use_aiofastnet: take aiofastnet's transports instead of the event loop's.
-    use_own_transport: take our own for plain TCP.
+    use_own_transport: take our own.
     socket_factory: asked for a socket first.
     path: of the unix socket that all connections go to; None for TCP.
     options: for create_connection, or for create_unix_connection; none of TLS.
@@ -47,7 +56,9 @@ class Dialer:
         Returns the socket for `open`, or for `tcp.begin` if it is connected already. Without this,
         connecting to an address on the same machine costs a timer and turns of the event loop.
         """
-        if not self._is_own(url) or self.socket_factory is not None:
+        if not self._connects_itself() or self.socket_factory is not None:
+            return None
+        if url.is_secure or self.path is not None:
             return None
         return start_tcp(url.host, url.port, **self.options)
 
@@ -58,28 +69,29 @@ class Dialer:
         if started is not None:
             address = url.host, url.port
             return begin(endpoint, await finish_tcp(self.loop, started, address))
-        if url.is_secure and self._connects_itself() and (engine := own_engine()):
-            how = tls.client_wrap(url.host)
-            sock = await self._connected_socket(url)
-            return await begin_tls(endpoint, cast(socket.socket, sock), engine, *how)
-        if not self._is_own(url):
+        if not self.is_own(url.is_secure):
             return cast(Protocol, await self.connect(endpoint, url, tls))
-        return begin(endpoint, cast(socket.socket, await self._connected_socket(url)))
+        if not url.is_secure:
+            return begin(endpoint, await self.connected_socket(url))
+        how = tls.client_wrap(url.host)
+        sock = await self.connected_socket(url)
+        return await begin_tls(endpoint, sock, cast(str, own_engine()), *how)
 
-    def _is_own(self, url: WSParsedURL) -> bool:
-        """Whether a connection runs on our own transport."""
-        return self._connects_itself() and not url.is_secure
+    def is_own(self, is_secure: bool) -> bool:
+        """Whether a connection runs on our own transport, with TLS or without."""
+        return self._connects_itself() and (not is_secure or own_engine() is not None)
 
     def _connects_itself(self) -> bool:
         """Whether picows connects sockets instead of the event loop, whatever then runs on them."""
-        return (
-            self.use_own_transport and self.path is None and self.options.keys() <= CONNECT_OPTIONS
-        )
+        known = CONNECT_OPTIONS if self.path is None else frozenset[str]()
+        return self.use_own_transport and self.options.keys() <= known
 
-    async def _connected_socket(self, url: WSParsedURL) -> socket.socket | None:
-        """The user's socket, otherwise ours; None if the event loop makes it."""
+    async def connected_socket(self, url: WSParsedURL) -> socket.socket:
+        """The user's socket, otherwise ours. Not where the event loop connects."""
+        if self.path is not None:
+            return await connect_unix(self.path)
         sock = await self._make_socket(url)
-        if sock is None and self._connects_itself():
+        if sock is None:
             return await connect_tcp(self.loop, url.host, url.port, **self.options)
         return sock
 
@@ -106,7 +118,7 @@ class Dialer:
         sock = None
         if self.path is not None:
             address = (self.path,)
-        elif (sock := await self._connected_socket(url)) is not None:
+        elif (sock := await self._socket_for_loop(url)) is not None:
             address = ()
             options = {name: options[name] for name in options.keys() - CONNECT_OPTIONS}
             options["sock"] = sock
@@ -119,6 +131,12 @@ class Dialer:
                 sock.close()
             raise
         return cast(asyncio.BaseProtocol, protocol)
+
+    async def _socket_for_loop(self, url: WSParsedURL) -> socket.socket | None:
+        """A socket for the event loop's transport; None if the event loop connects it too."""
+        if self._connects_itself():
+            return await self.connected_socket(url)
+        return await self._make_socket(url)
 
     async def start_tls(
         self,

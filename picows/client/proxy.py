@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from ssl import SSLContext
 from typing import Final, cast
 
-from .._native import write_request_head
+from .._native import Endpoint, Protocol, write_request_head
+from ..loop.choose import own_engine
 from ..values.exceptions import WSInvalidURL, WSProxyError
 from ..values.url import WSParsedURL, parse_url
 from .dial import Dialer
+from .proxy_stream import ProxyStream, SocketStream, TransportStream, not_http, shown
 from .request import basic_credentials
+from .tcp import begin, begin_tls
 from .tls import Tls
 
 _SCHEMES: Final = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
@@ -23,8 +26,6 @@ _SCHEMES_SOCKS4: Final = ("socks4", "socks4a")
 #: Those in which names are resolved here. curl's socks5 does so too, but here it never did.
 _SCHEMES_RESOLVED_HERE: Final = ("socks4",)
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})( .*)?")  # RFC 9112, 4
-# Interim answers (1xx) count, as they do before a server's answer: zig/core/http/answer.zig.
-_ANSWER_SIZE_MAX: Final = 16 * 1024
 _INTERIM_COUNT_MAX: Final = 16
 # python-socks takes None for a minute. The clock that counts is the one of `ws_connect`.
 _SECONDS_UNTIL_NEVER: Final = 365 * 24 * 3600
@@ -75,102 +76,6 @@ def parse_proxy(proxy: str | None, ssl_context: SSLContext | None) -> Proxy | No
     return Proxy(url, Tls(ssl_context))
 
 
-class ProxyStream(asyncio.BufferedProtocol):
-    """The connection to a proxy until its tunnel is open.
-
-    The methods `write`, `read_exactly` and `close` are those that python-socks asks of a stream.
-    It is buffered because the protocol that follows on the same transport is, and not every event
-    loop allows for a change of kind.
-    """
-
-    transport: asyncio.Transport | None = None
-
-    def __init__(self) -> None:
-        self._memory = bytearray(4096)
-        self._received = bytearray()
-        self._received_size = 0
-        self._is_lost = False
-        self._why_lost: Exception | None = None
-        self._changed = asyncio.Event()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
-
-    def get_buffer(self, sizehint: int) -> bytearray:
-        return self._memory
-
-    def buffer_updated(self, nbytes: int) -> None:
-        self._received_size += nbytes
-        if self._received_size > _ANSWER_SIZE_MAX:
-            self._lose(WSProxyError("the proxy's answer is too long"))
-            self.abort()
-            return
-        self._received += memoryview(self._memory)[:nbytes]
-        self._changed.set()
-
-    def eof_received(self) -> None:
-        self._lose(None)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._lose(exc)
-
-    def _lose(self, why: Exception | None) -> None:
-        if not self._is_lost:
-            self._is_lost = True
-            self._why_lost = why
-            self._changed.set()
-
-    def abort(self) -> None:
-        if self.transport is not None:
-            self.transport.abort()
-
-    def check_nothing_came(self) -> None:
-        """Refuse bytes that arrive before we sent anything: they are not the server's."""
-        if self._received:
-            raise WSProxyError("bytes came through the proxy before the opening handshake began")
-        if self._is_lost:
-            raise self._lost()
-
-    def _lost(self) -> WSProxyError:
-        if isinstance(self._why_lost, WSProxyError):
-            return self._why_lost
-        error = WSProxyError("the proxy closed the connection instead of opening a tunnel")
-        error.__cause__ = self._why_lost
-        return error
-
-    async def _more(self) -> None:
-        if self._is_lost:
-            raise self._lost()
-        self._changed.clear()
-        await self._changed.wait()
-
-    async def write(self, data: bytes) -> None:
-        assert self.transport is not None
-        self.transport.write(data)
-
-    async def read_exactly(self, size: int) -> bytes:
-        while len(self._received) < size:
-            await self._more()
-        return self._take(size)
-
-    async def read_http_head(self) -> bytes:
-        """An answer's head with the empty line. Bytes that cannot be one are refused at once."""
-        start = b"HTTP/1."
-        while (end := self._received.find(b"\r\n\r\n")) < 0:
-            if not start.startswith(self._received[: len(start)]):
-                raise _not_http(self._received)
-            await self._more()
-        return self._take(end + 4)
-
-    def _take(self, size: int) -> bytes:
-        taken = bytes(self._received[:size])
-        del self._received[:size]
-        return taken
-
-    async def close(self) -> None:
-        self.abort()
-
-
 class _Opened:
     """What python-socks takes for a proxy in front of the proxy: somebody who has a stream."""
 
@@ -198,7 +103,10 @@ async def connect_through(
         raise ValueError(f"{', '.join(tls.options)}: only meaningful with wss")
     if proxy.url.scheme in _SCHEMES_SOCKS4 and ":" in url.host:
         raise WSProxyError("SOCKS4 does not support IPv6 addresses")
-    stream = ProxyStream()
+    if dialer.is_own(url.is_secure or proxy.url.is_secure):
+        endpoint = cast(Endpoint, protocol_factory)
+        return await _connect_on_socket(proxy, dialer, endpoint, url, tls)
+    stream = TransportStream()
     try:
         await dialer.connect(lambda: stream, proxy.url, proxy.tls)
         await _open_tunnel(stream, proxy.url, url)
@@ -214,6 +122,26 @@ async def connect_through(
         stream.abort()
         raise
     return protocol
+
+
+async def _connect_on_socket(
+    proxy: Proxy, dialer: Dialer, endpoint: Endpoint, url: WSParsedURL, tls: Tls
+) -> Protocol:
+    """On our own transport, which takes the socket over once the tunnel is open."""
+    how = tls.client_wrap(url.host) if url.is_secure else None
+    sock = await dialer.connected_socket(proxy.url)
+    try:
+        stream = SocketStream(dialer.loop, sock)
+        if proxy.url.is_secure:
+            await stream.begin_tls(proxy.tls.client_wrap(proxy.url.host)[0])
+        await _open_tunnel(stream, proxy.url, url)
+        stream.check_nothing_came()
+    except BaseException:
+        sock.close()
+        raise
+    if how is None:
+        return begin(endpoint, sock, stream.opened)
+    return await begin_tls(endpoint, sock, cast(str, own_engine()), *how, stream.opened)
 
 
 async def _open_tunnel(stream: ProxyStream, proxy: WSParsedURL, url: WSParsedURL) -> None:
@@ -239,14 +167,14 @@ async def _open_http_tunnel(stream: ProxyStream, proxy: WSParsedURL, host: str, 
         line = head.partition(b"\r\n")[0]
         found = _STATUS_LINE.fullmatch(line)
         if found is None:
-            raise _not_http(line)
+            raise not_http(line)
         status = int(found[1])
         if status >= 200 or status == 101:
             break  # else an interim answer (RFC 9110, 15.2)
     else:
         raise WSProxyError("the proxy's answer is too long")
     if not 200 <= status < 300:
-        raise WSProxyError(f"the HTTP proxy refused: {_shown(line)}", status)
+        raise WSProxyError(f"the HTTP proxy refused: {shown(line)}", status)
 
 
 async def _open_socks_tunnel(stream: ProxyStream, proxy: WSParsedURL, host: str, port: int) -> None:
@@ -269,12 +197,3 @@ async def _open_socks_tunnel(stream: ProxyStream, proxy: WSParsedURL, host: str,
         raise WSProxyError(f"the SOCKS proxy refused: {error}", error.error_code) from error
     except ValueError as error:  # of a codec, for a name that is none
         raise WSProxyError("the SOCKS proxy's answer is malformed") from error
-
-
-def _not_http(answer: bytes | bytearray) -> WSProxyError:
-    return WSProxyError(f"the proxy's answer is not HTTP/1.1: {_shown(answer)}")
-
-
-def _shown(answer: bytes | bytearray) -> str:
-    """A piece of what a stranger sent, made safe for a log file."""
-    return repr(bytes(answer[:80]))[1:]

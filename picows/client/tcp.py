@@ -1,9 +1,10 @@
-"""TCP connections for our own transport, made as the event loop makes its own."""
+"""Connections for our own transport, made as the event loop makes its own."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
@@ -14,14 +15,22 @@ from .race import DELAY_SECONDS, AddressInfo, Race, interleaved
 if TYPE_CHECKING:
     from .._native import Endpoint, Protocol
     from ..loop.choose import Wrap
+    from .proxy_stream import Opened
 
 
-def begin(endpoint: Endpoint, sock: socket.socket) -> Protocol:
-    """Run the protocol of an endpoint on a connected socket, which is closed if that fails."""
+def begin(endpoint: Endpoint, sock: socket.socket, opened: Opened | None = None) -> Protocol:
+    """Run the protocol of an endpoint on a connected socket, which is closed if that fails.
+
+    opened: TLS on it whose handshake is done.
+    """
     from .._native import TcpTransport  # which not every platform has
 
     try:
-        return cast("Protocol", TcpTransport(endpoint, sock).get_protocol())
+        if opened is None:
+            transport = TcpTransport(endpoint, sock)
+        else:
+            transport = TcpTransport(endpoint, sock, opened=opened)
+        return cast("Protocol", transport.get_protocol())
     except BaseException:
         sock.close()
         raise
@@ -34,13 +43,15 @@ async def begin_tls(
     wrap: Wrap,
     seconds: float | None,
     shutdown_seconds: float,
+    opened: Opened | None = None,
 ) -> Protocol:
     """Like `begin`, behind a TLS handshake. Raises what it failed with, as ssl has it."""
     from .._native import TcpTransport
 
     secured = asyncio.get_running_loop().create_future()
+    given = (endpoint, sock, wrap, engine, secured, shutdown_seconds)
     try:
-        transport = TcpTransport(endpoint, sock, wrap, engine, secured, shutdown_seconds)
+        transport = TcpTransport(*given) if opened is None else TcpTransport(*given, opened)
     except BaseException:
         sock.close()
         raise
@@ -57,6 +68,9 @@ async def begin_tls(
         raise
     return cast("Protocol", protocol)
 
+
+#: When to try again at a unix socket that takes nobody at the moment.
+_BACKLOG_SECONDS = 0.01
 
 #: Options of loop.create_connection that `start_tcp` and `connect_tcp` know.
 CONNECT_OPTIONS = frozenset(
@@ -134,6 +148,23 @@ async def connect_tcp(
     if interleave:
         infos = interleaved(infos, interleave)
     return await _connect_first(loop, host, infos, local, happy_eyeballs_delay)
+
+
+async def connect_unix(path: str | bytes | os.PathLike[str]) -> socket.socket:
+    """A non-blocking socket that is connected to a unix socket. Raises OSError."""
+    sock = QuietSocket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        while True:
+            try:
+                sock.connect(os.fspath(path))
+            except BlockingIOError:  # the server's backlog is full, and nobody tells when it is not
+                await asyncio.sleep(_BACKLOG_SECONDS)
+            else:
+                return sock
+    except BaseException:
+        sock.close()
+        raise
 
 
 async def _connect_first(

@@ -1,11 +1,14 @@
-"""Listening TCP sockets from the arguments of loop.create_server."""
+"""Listening sockets from the arguments of loop.create_server and loop.create_unix_server."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
+import os
 import socket
-from collections.abc import Iterable, Sequence
+import stat
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from ..values.sockets import LentSocket
@@ -64,6 +67,46 @@ async def bind_sockets(
             made.close()
         raise
     return sockets
+
+
+def bind_unix(path: str | bytes | os.PathLike[str]) -> socket.socket:
+    """A bound, non-blocking unix socket. One that a server before has left there makes way."""
+    place = os.fspath(path)
+    if not _is_abstract(place):
+        with contextlib.suppress(OSError):  # bind() says what is wrong
+            if stat.S_ISSOCK(os.stat(place).st_mode):
+                os.remove(place)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        sock.bind(place)
+    except OSError as error:
+        sock.close()
+        raise OSError(error.errno, f"cannot listen at {place!r}: {error.strerror}") from None
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def unlinker(sock: socket.socket) -> Callable[[], None]:
+    """Removes the file of a bound unix socket, unless another one has taken its place."""
+    place = sock.getsockname()
+    if _is_abstract(place):
+        return lambda: None
+    number = os.stat(place).st_ino
+
+    def unlink() -> None:
+        with contextlib.suppress(OSError):
+            if os.stat(place).st_ino == number:
+                os.unlink(place)
+
+    return unlink
+
+
+def _is_abstract(place: str | bytes) -> bool:
+    """Linux has names for unix sockets that are no files."""
+    return place[:1] in ("\0", b"\0", "", b"")
 
 
 async def _addresses(

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import socket
 from asyncio.trsock import TransportSocket
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class TcpServer(asyncio.AbstractServer):
     """Listens, as an asyncio.Server does.
 
     listeners: bound sockets, each with what accepts its connections.
+    on_close: called once the sockets are closed.
     """
 
     def __init__(
@@ -30,8 +32,10 @@ class TcpServer(asyncio.AbstractServer):
         loop: asyncio.AbstractEventLoop,
         listeners: dict[socket.socket, Acceptor | TlsAcceptor],
         backlog: int,
+        on_close: Callable[[], None] | None = None,
     ) -> None:
         self._loop = loop
+        self._on_close = on_close
         self._backlog = backlog
         self._listeners = listeners
         self._acceptors = list(self._listeners.values())
@@ -106,6 +110,8 @@ class TcpServer(asyncio.AbstractServer):
             sock.close()
         self._listeners = {}
         self._is_serving = False
+        if self._on_close is not None:
+            self._on_close()
         if self._forever is not None:
             self._forever.cancel()
         for acceptor in self._acceptors:

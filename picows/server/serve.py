@@ -16,12 +16,14 @@ from ..loop.choose import SHUTDOWN_SECONDS, has_own_transport, own_engine
 from ..loop.options import Options, WSLoggerLike, check_aiofastnet, resolve_logger
 from ..loop.state import loop_state, network_of
 from ..values.handshake import WSUpgradeRequest, WSUpgradeResponseWithListener
-from .bind import bind_sockets
+from .bind import bind_sockets, bind_unix, unlinker
 from .listening import TcpServer
 from .tls_server import TlsAcceptor, check_tls_arguments
 
 if TYPE_CHECKING:
     from .._native import Acceptor
+
+    _AcceptAt: TypeAlias = Callable[[socket.socket], Acceptor | TlsAcceptor]
 
 _Choice: TypeAlias = WSListener | WSUpgradeResponseWithListener | None
 WSServerListenerFactory: TypeAlias = Callable[[WSUpgradeRequest], _Choice | Awaitable[_Choice]]
@@ -40,6 +42,8 @@ _OWN_SERVER_ARGUMENTS = frozenset(
         "start_serving",
     )
 )
+#: The same of loop.create_unix_server.
+_OWN_UNIX_SERVER_ARGUMENTS = frozenset(("backlog", "ssl", "start_serving", "cleanup_socket"))
 _TLS_ARGUMENTS = frozenset(("ssl_handshake_timeout", "ssl_shutdown_timeout"))
 
 
@@ -95,9 +99,9 @@ async def ws_create_server(
             CLOSE(MESSAGE_TOO_BIG).
         read_buffer_init_size: ignored, kept for existing callers. Connections share their receive
             memory.
-        use_aiofastnet: which transports to use. None for our own where there is one (plain TCP on
-            Linux, with the event loops of asyncio and uvloop), otherwise the event loop's; False
-            for the event loop's; True for aiofastnet's, with the limits that docs/tls.md names.
+        use_aiofastnet: which transports to use. None for our own where there is one (on Linux, with
+            the event loops of asyncio and uvloop), otherwise the event loop's; False for the event
+            loop's; True for aiofastnet's, with the limits that docs/tls.md names.
         strict: refuse what RFC 6455 forbids but a frame-level user may want to see: reserved bits,
             fragments out of order, TEXT that is not UTF-8.
         coalesce_sends: gather what the callbacks of one read send on their own connection. Write it
@@ -148,21 +152,25 @@ async def ws_create_server(
     path = kwargs.pop("path", None)
     network = network_of(loop)
     is_tls = kwargs.get("ssl") is not None
+    known = _OWN_SERVER_ARGUMENTS if path is None else _OWN_UNIX_SERVER_ARGUMENTS
+    if path is not None and (host is not None or port is not None):
+        raise ValueError("path cannot be combined with host and port: it says where to listen")
     if (
-        path is None
-        and network is None
+        network is None
         and (use_aiofastnet is None or (is_tls and not use_aiofastnet))
         and has_own_transport(loop)
-        and kwargs.keys() <= _OWN_SERVER_ARGUMENTS | (_TLS_ARGUMENTS if is_tls else frozenset())
+        and kwargs.keys() <= known | (_TLS_ARGUMENTS if is_tls else frozenset())
     ):
-        return await _listen(loop, endpoint, logger, host, port, **kwargs)
+        engine = own_engine() if is_tls and use_aiofastnet is None else None
+        accept_at = _acceptor(loop, endpoint, logger, engine, kwargs)
+        if path is not None:
+            return await _listen_at_path(loop, accept_at, path, **kwargs)
+        return await _listen(loop, accept_at, host, port, **kwargs)
     if is_tls and network is None and (websocket_handshake_timeout or 0) > 0:
         kwargs.setdefault("ssl_handshake_timeout", websocket_handshake_timeout)
     name = "create_server"
     address: tuple[Any, ...] = (host, port)
     if path is not None:
-        if host is not None or port is not None:
-            raise ValueError("path cannot be combined with host and port: it says where to listen")
         name, address = "create_unix_server", (path,)
     if network is not None:
         create: Any = getattr(network, name)
@@ -177,8 +185,7 @@ async def ws_create_server(
 
 async def _listen(
     loop: asyncio.AbstractEventLoop,
-    endpoint: Endpoint,
-    logger: logging.Logger | logging.LoggerAdapter[Any],
+    accept_at: _AcceptAt,
     host: Any,
     port: int | str | bytes | None,
     *,
@@ -187,10 +194,30 @@ async def _listen(
     **kwargs: Any,
 ) -> asyncio.Server:
     """Accept connections ourselves."""
-    tls = {name: kwargs.pop(name, None) for name in ("ssl", *_TLS_ARGUMENTS)}
-    accept_at = _acceptor(loop, endpoint, logger, tls)
     sockets = await bind_sockets(loop, host, port, **kwargs)
     server = TcpServer(loop, {sock: accept_at(sock) for sock in sockets}, backlog)
+    return await _started(server, start_serving)
+
+
+async def _listen_at_path(
+    loop: asyncio.AbstractEventLoop,
+    accept_at: _AcceptAt,
+    path: Any,
+    *,
+    backlog: int = 100,
+    start_serving: bool = True,
+    cleanup_socket: bool = True,
+    **kwargs: Any,
+) -> asyncio.Server:
+    """Accept connections of a unix socket ourselves."""
+    sock = bind_unix(path)
+    on_close = unlinker(sock) if cleanup_socket else None
+    return await _started(
+        TcpServer(loop, {sock: accept_at(sock)}, backlog, on_close), start_serving
+    )
+
+
+async def _started(server: TcpServer, start_serving: bool) -> asyncio.Server:
     if start_serving:
         try:
             await server.start_serving()
@@ -204,15 +231,19 @@ def _acceptor(
     loop: asyncio.AbstractEventLoop,
     endpoint: Endpoint,
     logger: logging.Logger | logging.LoggerAdapter[Any],
-    tls: dict[str, Any],
-) -> Callable[[socket.socket], Acceptor | TlsAcceptor]:
-    """What accepts at a listening socket: for our own transport, or for the event loop's TLS."""
+    engine: str | None,
+    options: dict[str, Any],
+) -> _AcceptAt:
+    """What accepts at a listening socket: for our own transport, or for the event loop's TLS.
+
+    engine: of TLS on our own transport. options: those of TLS are taken out.
+    """
     from .._native import Acceptor  # which not every platform has
 
+    tls = {name: options.pop(name, None) for name in ("ssl", *_TLS_ARGUMENTS)}
     if tls["ssl"] is None:
         return functools.partial(Acceptor, endpoint)
     check_tls_arguments(**tls)
-    engine = own_engine()
     if engine is None:
         return functools.partial(TlsAcceptor, loop, endpoint, logger, tls)
     return functools.partial(

@@ -33,6 +33,8 @@ pub fn step(self: *TcpTransport) Error!void {
         const outcome = engine.handshake() catch return failed(self);
         // What goes with the end of it goes with the first bytes of the protocol.
         if (outcome == .count) return done(self);
+        // The proxy's end of the TLS around this.
+        if (outcome == .ended) return cut(self);
         try secure.flush(self);
         if (outcome == .want_read and !engine.hasInput()) return;
     }

@@ -29,18 +29,23 @@ pub fn new(class: *c.PyTypeObject, arguments: *Object, kwargs: ?*Object) callcon
 }
 
 fn create(class: *c.PyTypeObject, arguments: *Object, kwargs: ?*Object) Error!*Object {
-    const names = [_]?[*:0]const u8{ "endpoint", "sock", "wrap", "engine", "secured", "shutdown_seconds", null };
+    const names = [_]?[*:0]const u8{ "endpoint", "sock", "wrap", "engine", "secured", "shutdown_seconds", "opened", null };
     var endpoint: *Object = undefined;
     var sock: *Object = undefined;
     var wrap: *Object = c.none();
     var engine: *Object = c.none();
     var secured: *Object = c.none();
     var shutdown_seconds: f64 = shutdown_seconds_default;
-    if (c.PyArg_ParseTupleAndKeywords(arguments, kwargs, "OO|OOOd:TcpTransport", &names, &endpoint, &sock, &wrap, &engine, &secured, &shutdown_seconds) == 0) return error.Python;
+    var object: ?*Object = null;
+    var incoming: *Object = undefined;
+    var outgoing: *Object = undefined;
+    if (c.PyArg_ParseTupleAndKeywords(arguments, kwargs, "OO|OOOd(OOO):TcpTransport", &names, &endpoint, &sock, &wrap, &engine, &secured, &shutdown_seconds, &object, &incoming, &outgoing) == 0) return error.Python;
     const state: *State = @ptrCast(@alignCast(c.PyType_GetModuleState(class).?));
     if (!o.isInstance(endpoint, state.types.Endpoint)) return errors.raise("TypeError", "endpoint must be an Endpoint");
-    const tls: ?TcpTransport.Tls = if (o.isNone(wrap)) null else .{ .wrap = wrap, .kind = try kindOf(engine), .shutdown_seconds = shutdown_seconds };
-    const self = try TcpTransport.connected(class, @ptrCast(endpoint), sock, tls, if (o.isNone(secured)) null else secured);
+    var tls: TcpTransport.Tls = .{ .wrap = if (o.isNone(wrap)) null else wrap, .kind = try kindOf(engine), .shutdown_seconds = shutdown_seconds };
+    if (object) |opened| tls.opened = .{ .object = opened, .incoming = incoming, .outgoing = outgoing };
+    const is_tls = tls.wrap != null or tls.opened != null;
+    const self = try TcpTransport.connected(class, @ptrCast(endpoint), sock, if (is_tls) tls else null, if (o.isNone(secured)) null else secured);
     return &self.ob;
 }
 

@@ -42,7 +42,14 @@ pub const Secure = struct {
         errdefer o.freeBytes(memory);
         const self: *Secure = @ptrCast(@alignCast(memory.ptr));
         self.* = .{ .engine = undefined, .shutdown_seconds = tls.shutdown_seconds };
-        try self.engine.create(transport.endpoint.loop_state, tls.wrap, tls.kind);
+        const loop = transport.endpoint.loop_state;
+        if (tls.wrap) |wrap| {
+            try self.engine.create(loop, wrap, tls.kind);
+            errdefer self.engine.destroy();
+            if (tls.opened) |opened| try self.engine.runInside(opened);
+        } else {
+            self.engine.adopt(loop, tls.opened.?);
+        }
         if (secured) |future| self.secured = o.incref(future);
         return self;
     }

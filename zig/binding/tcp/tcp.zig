@@ -95,8 +95,9 @@ pub const TcpTransport = extern struct {
         return self;
     }
 
-    /// How TLS is spoken: what makes the SSLObject of a connection, and who runs OpenSSL.
-    pub const Tls = struct { wrap: *Object, kind: engines.Kind, seconds: ?f64 = null, shutdown_seconds: f64 };
+    /// How TLS is spoken: what makes the SSLObject of a connection, and who runs OpenSSL. TLS that is open already, with a
+    /// proxy, is around that, or alone.
+    pub const Tls = struct { wrap: ?*Object, opened: ?engines.Opened = null, kind: engines.Kind, seconds: ?f64 = null, shutdown_seconds: f64 };
 
     /// Over a socket that we connected. If this fails, the socket is the caller's to close. With TLS `secured` is a future
     /// that is done when its handshake is.
@@ -132,7 +133,11 @@ pub const TcpTransport = extern struct {
         try interface.keepNames(self);
         if (tls) |how| {
             self.secure = try .create(self, how, secured);
-            try handshake.begin(self, how.seconds);
+            if (how.wrap == null) {
+                try protocols.connectionMade(self.protocol.?, &self.ob, &secures.stream);
+            } else {
+                try handshake.begin(self, how.seconds);
+            }
         } else {
             try protocols.connectionMade(self.protocol.?, &self.ob, &writing.stream);
         }
@@ -362,7 +367,7 @@ fn finalize(self: *TcpTransport) callconv(.c) void {
 }
 
 const slots = [_]c.PyType_Slot{
-    o.slot(c.Py_tp_doc, "An asyncio.Transport for a TCP connection.\n\nTcpTransport(endpoint, sock) takes over a connected, non-blocking socket. With TLS wrap(incoming, outgoing) makes its SSLObject, engine says who runs OpenSSL, and the future secured is done when its handshake is."),
+    o.slot(c.Py_tp_doc, "An asyncio.Transport for a TCP connection.\n\nTcpTransport(endpoint, sock) takes over a connected, non-blocking socket. With TLS wrap(incoming, outgoing) makes its SSLObject, engine says who runs OpenSSL, and the future secured is done when its handshake is. opened is an SSLObject with its two MemoryBIOs: TLS with a proxy whose handshake is done."),
     o.slot(c.Py_tp_new, &interface.new),
     o.slot(c.Py_tp_traverse, &traverse),
     o.slot(c.Py_tp_clear, &clear),

@@ -48,6 +48,10 @@ pub const Direct = struct {
         return .{ .functions = functions, .state = state, .object = object, .inner = inner, .ssl = ssl, .bio = bio };
     }
 
+    pub fn visit(self: *const Direct, proc: c.visitproc, arg: ?*anyopaque) c_int {
+        return o.visit(self.inner, proc, arg);
+    }
+
     /// Users may keep the object, and with it the BIO.
     pub fn deinit(self: *Direct) void {
         self.functions.BIO_set_data(self.bio, null);

@@ -10,6 +10,7 @@ const steps = @import("step.zig");
 const Direct = @import("direct.zig").Direct;
 const LoopState = @import("../memory/loop_state.zig").LoopState;
 const Objects = @import("objects.zig").Objects;
+const outers = @import("outer.zig");
 const Pipe = @import("pipe.zig").Pipe;
 const Room = @import("../memory/chunk.zig").Room;
 const State = @import("../state/state.zig").State;
@@ -17,6 +18,7 @@ const Object = o.Object;
 const Error = o.Error;
 
 pub const Step = steps.Step;
+pub const Opened = outers.Opened;
 
 /// How far a connection is: one after the other, and from everywhere to `lost`.
 pub const Phase = enum(u8) { handshake, open, closing, lost };
@@ -32,6 +34,8 @@ pub const Engine = struct {
     object: *Object,
     phase: Phase = .handshake,
     pipe: Pipe = .{},
+    /// TLS with a proxy, inside of which this runs.
+    outer: ?*outers.Outer = null,
     backend: union(Kind) { direct: Direct, objects: Objects },
 
     /// `wrap(incoming, outgoing)` makes an ssl.SSLObject, as SSLContext.wrap_bio() does. Python's objects also where
@@ -62,7 +66,18 @@ pub const Engine = struct {
         self.backend = .{ .objects = .{ .state = state, .object = object, .incoming = incoming, .outgoing = outgoing } };
     }
 
+    /// Goes on with TLS whose handshake is done.
+    pub fn adopt(self: *Engine, loop: *LoopState, opened: Opened) void {
+        self.* = .{ .state = loop.state, .loop = loop, .object = o.incref(opened.object), .phase = .open, .backend = .{ .objects = opened.backend(loop.state) } };
+    }
+
+    /// Runs inside of other TLS from the beginning.
+    pub fn runInside(self: *Engine, opened: Opened) Error!void {
+        self.outer = try .create(self.state, opened);
+    }
+
     pub fn destroy(self: *Engine) void {
+        if (self.outer) |outer| outer.destroy();
         switch (self.backend) {
             inline else => |*backend| backend.deinit(),
         }
@@ -72,17 +87,23 @@ pub const Engine = struct {
 
     /// Ciphertext arrived. `hold` comes before its memory is used for something else.
     pub fn feed(self: *Engine, data: []const u8) void {
-        std.debug.assert(self.pipe.input.len == 0);
-        self.pipe.input = data;
+        const pipe = if (self.outer) |outer| &outer.pipe else &self.pipe;
+        std.debug.assert(pipe.input.len == 0);
+        pipe.input = data;
     }
 
     pub fn hold(self: *Engine) Error!void {
-        if (self.phase == .closing or self.phase == .lost) self.pipe.input = "";
+        if (self.phase == .closing or self.phase == .lost) {
+            self.pipe.input = "";
+            if (self.outer) |outer| outer.pipe.input = "";
+        }
         try self.pipe.hold();
+        if (self.outer) |outer| try outer.hold();
     }
 
     /// Whether there is something to read that arrived already.
     pub fn hasInput(self: *const Engine) bool {
+        if (self.outer) |outer| if (outer.hasInput()) return true;
         return self.pipe.input.len > 0 or switch (self.backend) {
             inline else => |*backend| backend.has_record,
         };
@@ -91,6 +112,9 @@ pub const Engine = struct {
     /// Goes on with the handshake; `count` if it is done.
     pub fn handshake(self: *Engine) Error!Step {
         try self.pipe.open(self.loop);
+        if (self.outer) |outer| {
+            if (self.pipe.input.len == 0 and try outer.read(&self.pipe) == .ended) return .ended;
+        }
         return switch (self.backend) {
             inline else => |*backend| backend.handshake(&self.pipe),
         };
@@ -99,9 +123,14 @@ pub const Engine = struct {
     /// Decrypts into memory, as much as there is of one record or more; `want_read` if nothing is left.
     pub fn read(self: *Engine, memory: Room) Error!Step {
         try self.pipe.open(self.loop);
-        return switch (self.backend) {
-            inline else => |*backend| backend.read(&self.pipe, memory),
-        };
+        while (true) {
+            const step = try switch (self.backend) {
+                inline else => |*backend| backend.read(&self.pipe, memory),
+            };
+            const outer = if (step == .want_read) self.outer orelse return step else return step;
+            const outer_step = try outer.read(&self.pipe);
+            if (outer_step != .count) return outer_step;
+        }
     }
 
     /// Encrypts the first bytes of what is not empty; `count` says how many.
@@ -114,6 +143,7 @@ pub const Engine = struct {
 
     /// Whether what is to be sent should go before more is written.
     pub fn isFull(self: *const Engine) bool {
+        if (self.outer != null) return true;
         return switch (self.backend) {
             .objects => true,
             .direct => self.pipe.gathered > loop_scratch_full,
@@ -130,6 +160,12 @@ pub const Engine = struct {
 
     /// What is to be sent, until `taken`.
     pub fn output(self: *Engine) Error![]const u8 {
+        const outer = self.outer orelse return self.ownOutput();
+        try outer.write(try self.ownOutput());
+        return outer.objects.output();
+    }
+
+    fn ownOutput(self: *Engine) Error![]const u8 {
         return switch (self.backend) {
             .objects => |*objects| objects.output(),
             .direct => self.pipe.output(),
@@ -137,6 +173,7 @@ pub const Engine = struct {
     }
 
     pub fn taken(self: *Engine) void {
+        if (self.outer) |outer| outer.objects.taken();
         if (self.backend == .objects) self.backend.objects.taken();
         self.pipe.close(self.loop);
     }
@@ -144,9 +181,12 @@ pub const Engine = struct {
     pub fn visit(self: *const Engine, proc: c.visitproc, arg: ?*anyopaque) c_int {
         const status = o.visit(self.object, proc, arg);
         if (status != 0) return status;
+        if (self.outer) |outer| {
+            const outer_status = outer.visit(proc, arg);
+            if (outer_status != 0) return outer_status;
+        }
         return switch (self.backend) {
-            .objects => |*objects| first(o.visit(objects.incoming, proc, arg), o.visit(objects.outgoing, proc, arg)),
-            .direct => |*direct| o.visit(direct.inner, proc, arg),
+            inline else => |*backend| backend.visit(proc, arg),
         };
     }
 
@@ -165,7 +205,3 @@ pub const Engine = struct {
 
 /// One more record might not fit.
 const loop_scratch_full = @import("../memory/loop_state.zig").scratch_size - 32 * 1024;
-
-fn first(a: c_int, b: c_int) c_int {
-    return if (a != 0) a else b;
-}

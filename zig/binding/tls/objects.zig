@@ -13,10 +13,10 @@ const Step = @import("step.zig").Step;
 const Object = o.Object;
 const Error = o.Error;
 
-/// As much as one record carries.
-const record_size_max = 16 * 1024;
-
 pub const Objects = struct {
+    /// As much as one record carries.
+    pub const record_size_max = 16 * 1024;
+
     state: *State,
     /// The ssl.SSLObject, which whoever made this holds.
     object: *Object,
@@ -117,6 +117,11 @@ pub const Objects = struct {
         self.framing = framing;
         pipe.input = pipe.input[part.size..];
         return part.is_last;
+    }
+
+    pub fn visit(self: *const Objects, proc: c.visitproc, arg: ?*anyopaque) c_int {
+        const status = o.visit(self.incoming, proc, arg);
+        return if (status != 0) status else o.visit(self.outgoing, proc, arg);
     }
 
     pub fn deinit(self: *Objects) void {
