@@ -238,6 +238,9 @@ async def _measure_transport(
                     f"{measurement.rate():,.0f}",
                 )
                 echoes += len(measurement.round_trips)
+            if contexts:
+                engine = transport.underlying_transport.get_extra_info("picows.tls", "loop")
+                print(f"engine of TLS: {engine}, {ssl.OPENSSL_VERSION}")
             # The server answers with CLOSE and then closes the connection (RFC 6455, 7.1.1).
             transport.send_close(WSCloseCode.OK)
             async with asyncio.timeout(STALL_SECONDS):

@@ -34,7 +34,7 @@ def is_uvloop(loop: asyncio.AbstractEventLoop) -> bool:
 
 def own_engine() -> str | None:
     """The TLS engine on our own transport; None for the event loop's TLS."""
-    name = os.environ.get("PICOWS_TLS", "loop")
+    name = os.environ.get("PICOWS_TLS", "direct")
     if name not in ("direct", "objects", "loop"):
         raise ValueError(f"PICOWS_TLS must be direct, objects or loop, not {name!r}")
     return None if name == "loop" else name

@@ -56,7 +56,7 @@ def run(loop_name: str, main: Coroutine[Any, Any, Any], seconds_max: float = 60)
 
 
 TRANSPORTS: dict[str, bool | None] = {"own": None, "loop": False}
-"""Whose transports carry plain TCP, by the value of use_aiofastnet."""
+"""Whose transports carry connections, by the value of use_aiofastnet."""
 if find_spec("aiofastnet"):
     TRANSPORTS["aiofastnet"] = True
 
@@ -95,5 +95,4 @@ STACKS = [
     for loop in LOOPS
     for use_aiofastnet in TRANSPORTS.values()
     for tls in (False, True)
-    if not (tls and use_aiofastnet is None)
 ]
