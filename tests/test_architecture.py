@@ -30,6 +30,7 @@ MAPPED = (
     "zig/binding/frame",
     "zig/binding/listener",
     "zig/binding/transport",
+    "zig/binding/messages",
     "zig/binding/connection",
     "zig/binding/opening",
     "zig/binding/tcp",

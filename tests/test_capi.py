@@ -66,7 +66,7 @@ FIELD = re.compile(r"^    (\w+): (.+?)(?: = .+)?,$", re.M)
 CALLBACK = re.compile(r"^pub const (\w+) = \??(\*const fn .*);$")
 ALIAS = re.compile(r"^pub const (\w+) = ([A-Za-z_]\w*);$")
 OPAQUE = re.compile(r"^pub const (\w+) = opaque \{\};$")
-CONSTANT = re.compile(r"^pub const (\w+) = ((?:0x)?[0-9A-F]+(?: << \d+)?);$")
+CONSTANT = re.compile(r"^pub const (\w+) = (-?(?:0x)?[0-9A-F]+(?: << \d+)?);$")
 FUNCTION_POINTER = re.compile(r"^\??\*const fn \((.*)\) callconv\(\.c\) (\S+)$")
 POINTER = re.compile(r"^(?:\*|\[\*(?::0)?\])(const )?(.+)$")
 

@@ -55,6 +55,8 @@ SENSE: dict[str, Callable[[], Any]] = {
     "graceful": lambda: True,
     "max_queued": lambda: 100,
     "when_full": lambda: "skip",
+    "decode": lambda: None,
+    "max_queue": lambda: 10,
     "cause": lambda: None,
     "exc": lambda: None,
     "sizehint": lambda: -1,
@@ -79,6 +81,16 @@ class Listener(WSListener):
             self.world.inside(frame)
 
 
+class Mailbox(_native.MessageListener):
+    """A connection whose user takes messages, with what a task that waits for one consists of."""
+
+    def parts(self) -> list[Any]:
+        waiting = self.recv()
+        waiter = waiting.send(None)
+        waiter.add_done_callback(lambda _: None)
+        return [self, waiting, waiter, _native.Done()]
+
+
 class World:
     """A server and a client of ours, and all that they consist of."""
 
@@ -88,11 +100,13 @@ class World:
         self.listener = listener
         self.transport = transport
         self.accepted: Any = None
+        self.parts: list[Any] = []
         self.calls_inside = 0
 
     def live(self) -> list[Any]:
         """The objects of the library that can be reached from the ends of the connection."""
         roots = [self.server, self.transport, self.accepted, loop_state(self.fuzz.loop)]
+        roots += self.parts
         with contextlib.suppress(Exception):
             protocol = self.transport.underlying_transport.get_protocol()
             roots += [protocol, protocol.get_buffer(-1).obj]
@@ -172,6 +186,8 @@ class Fuzz:
         if rng.random() < 0.5:  # the server's end is the one that is used most
             world.transport, world.accepted = world.accepted, world.transport
             accepted[0].world, world.listener = world, accepted[0]
+        _, mailbox = await ws_connect(Mailbox, f"ws://127.0.0.1:{port}/", **options)
+        world.parts = mailbox.parts()
         self.acts = world.acts()
         transport.send(WSMsgType.TEXT, "first")
         accepted[0].transport.send(WSMsgType.BINARY, bytes(300))
@@ -194,7 +210,7 @@ class Fuzz:
         self.tasks.clear()
         self.acts = {}
         world.listener.world = None
-        for end in (world.transport, world.accepted):
+        for end in (world.transport, world.accepted, world.parts[0].ws_transport):
             with contextlib.suppress(Exception):
                 end.underlying_transport.abort()
         with contextlib.suppress(Exception):
@@ -313,7 +329,7 @@ class Fuzz:
             result = act()
         except SystemError as error:
             raise AssertionError(f"call {self.calls}: {text}: {error!r}") from error
-        except Exception:
+        except (Exception, asyncio.CancelledError):  # the second is what a cancelled wait raises
             return
         if inspect.iscoroutine(result):
             if len(self.tasks) < 5:

@@ -37,6 +37,10 @@ const type_list = .{
     .{ "Protocol", @import("opening/protocol.zig").spec, null },
     .{ "WSFrame", frame.spec, &frame.vtable },
     .{ "WSListener", listener.spec, &listener.vtable },
+    .{ "Done", @import("messages/done.zig").spec, null },
+    .{ "MessageCoroutine", @import("messages/coroutine.zig").spec, null },
+    .{ "MessageListener", @import("messages/type.zig").spec, null },
+    .{ "MessageWaiter", @import("messages/waiter.zig").spec, null },
     .{ "NativeListener", @import("listener/native_listener.zig").spec, null },
     .{ "WSTransport", transport.spec, &@import("transport/cython_table.zig").vtable },
 } ++ if (socket.has_own_transport) .{
@@ -65,7 +69,7 @@ fn fill(module: *Object, state: *State) Error!void {
         const name = entry[0];
         const base = if (comptime std.mem.eql(u8, name, "Protocol"))
             protocol_base
-        else if (comptime std.mem.eql(u8, name, "NativeListener")) state.types.WSListener else null;
+        else if (comptime std.mem.eql(u8, name, "NativeListener") or std.mem.eql(u8, name, "MessageListener")) state.types.WSListener else null;
         if (comptime @hasField(states.Tables, name)) @field(state.tables, name) = entry[2];
         @field(state.types, name) = try makeType(module, entry[1](), base, entry[2]);
         try o.checkStatus(c.PyModule_AddObjectRef(module, name, @field(state.types, name)));
@@ -73,6 +77,7 @@ fn fill(module: *Object, state: *State) Error!void {
     if (socket.has_own_transport) {
         state.callbacks.serve_tcp = try o.check(c.PyObject_GetAttrString(state.types.TcpTransport, "_serve"));
     }
+    inline for (.{ state.types.Done, state.types.MessageCoroutine }) |class| try registerCoroutine(state, class);
     try lendFunctions(module);
     const capsule = try c_interface.makeCapsule(state);
     defer o.decref(capsule);
@@ -89,6 +94,13 @@ fn lendFunctions(module: *Object) Error!void {
         defer o.decref(function);
         try o.checkStatus(c.PyObject_SetAttrString(heads, name, function));
     }
+}
+
+/// So that asyncio makes a task of one.
+fn registerCoroutine(state: *State, class: *Object) Error!void {
+    const register = try o.check(c.PyObject_GetAttrString(state.imports.Coroutine, "register"));
+    defer o.decref(register);
+    o.decref(try o.call(register, .{class}));
 }
 
 /// asyncio asks whether a protocol is an instance of this class before it uses get_buffer().

@@ -41,6 +41,11 @@ pub const PyType_Spec = extern struct {
     flags: c_uint,
     slots: [*]const PyType_Slot,
 };
+/// PySendResult: what a step of a coroutine came to.
+pub const PySendResult = c_int;
+pub const PYGEN_RETURN = 0;
+pub const PYGEN_ERROR = -1;
+pub const PYGEN_NEXT = 1;
 pub const PyModuleDef_Slot = extern struct {
     slot: c_int,
     value: ?*const anyopaque,
@@ -116,6 +121,13 @@ pub const Py_tp_repr = 66;
 pub const Py_tp_traverse = 71;
 pub const Py_tp_free = 74;
 pub const Py_tp_finalize = 80;
+pub const Py_tp_init = 60;
+pub const Py_tp_iter = 62;
+pub const Py_tp_iternext = 63;
+pub const Py_am_await = 77;
+pub const Py_am_aiter = 78;
+pub const Py_am_anext = 79;
+pub const Py_am_send = 81;
 
 pub const Py_EQ = 2;
 
@@ -123,6 +135,7 @@ pub const PyBUF_SIMPLE = 0;
 pub const PyBUF_WRITABLE = 0x0001;
 
 // structmember.h: not in the Limited API by name before 3.12, the same numbers in every version.
+pub const T_BOOL = 14;
 pub const T_PYSSIZET = 19;
 pub const READONLY = 1;
 
@@ -166,6 +179,7 @@ pub extern fn PyMemoryView_FromObject(*PyObject) ?*PyObject;
 pub extern fn PyBytes_FromStringAndSize(?[*]const u8, Py_ssize_t) ?*PyObject;
 pub extern fn PyBytes_AsStringAndSize(*PyObject, *?[*]u8, *Py_ssize_t) c_int;
 pub extern fn PyUnicode_DecodeUTF8(?[*]const u8, Py_ssize_t, ?[*:0]const u8) ?*PyObject;
+pub extern fn PyUnicode_AsUTF8String(*PyObject) ?*PyObject;
 pub extern fn PyUnicode_DecodeASCII(?[*]const u8, Py_ssize_t, ?[*:0]const u8) ?*PyObject;
 pub extern fn PyUnicode_AsUTF8AndSize(*PyObject, ?*Py_ssize_t) ?[*]const u8;
 pub extern fn PyUnicode_AsEncodedString(*PyObject, ?[*:0]const u8, ?[*:0]const u8) ?*PyObject;
@@ -182,6 +196,7 @@ pub extern fn PyLong_FromSize_t(usize) ?*PyObject;
 pub extern fn PyFloat_AsDouble(*PyObject) f64;
 pub extern fn PyFloat_FromDouble(f64) ?*PyObject;
 pub extern fn PyBool_FromLong(c_long) ?*PyObject;
+pub extern fn PyCallable_Check(*PyObject) c_int;
 pub extern fn PySequence_Contains(*PyObject, *PyObject) c_int;
 pub extern fn PySequence_GetSlice(*PyObject, Py_ssize_t, Py_ssize_t) ?*PyObject;
 pub extern fn PyTuple_New(Py_ssize_t) ?*PyObject;
@@ -210,6 +225,7 @@ pub extern fn PyErr_GivenExceptionMatches(*PyObject, *PyObject) c_int;
 pub extern fn PyErr_Fetch(*?*PyObject, *?*PyObject, *?*PyObject) void;
 pub extern fn PyErr_NormalizeException(*?*PyObject, *?*PyObject, *?*PyObject) void;
 pub extern fn PyErr_ResourceWarning(?*PyObject, Py_ssize_t, [*:0]const u8, ...) c_int;
+pub extern fn PyErr_WarnEx(*PyObject, [*:0]const u8, Py_ssize_t) c_int;
 pub extern fn PyErr_WriteUnraisable(?*PyObject) void;
 pub extern fn PyException_GetTraceback(*PyObject) ?*PyObject;
 pub extern fn PyException_SetTraceback(*PyObject, *PyObject) c_int;
@@ -217,6 +233,8 @@ pub extern fn PyException_SetCause(*PyObject, ?*PyObject) void;
 
 pub extern fn PyGC_Disable() c_int;
 pub extern fn PyGC_Enable() c_int;
+
+pub extern fn PyIter_Send(*PyObject, *PyObject, *?*PyObject) PySendResult;
 
 pub extern fn PyMem_Malloc(usize) ?*anyopaque;
 pub extern fn PyMem_Realloc(?*anyopaque, usize) ?*anyopaque;

@@ -10,6 +10,7 @@ const Outbox = @import("outbox.zig").Outbox;
 const Input = @import("../memory/receive_buffer.zig").Input;
 const WSListener = @import("listener.zig").WSListener;
 const Object = o.Object;
+const Error = o.Error;
 
 pub const Connection = struct {
     endpoint: *Endpoint,
@@ -20,6 +21,8 @@ pub const Connection = struct {
     input: Input = .{},
     /// While frames are delivered: what is left of the bytes, in the hands of `delivery.deliver`.
     rest: ?*[]u8 = null,
+    /// What a listener in native code wants to be told of: all frames of a read were shown. What it sends is gathered still.
+    read_end: ?*const fn (*WSListener) Error!void = null,
     /// The thread of the event loop; methods called from another one raise.
     thread: c_ulong,
     outbox: Outbox,

@@ -3,6 +3,7 @@
 const core = @import("core");
 const o = @import("cpython").object;
 const ending = @import("ending.zig");
+const errors = @import("cpython").errors;
 const pong = @import("pong.zig");
 const send = @import("send.zig");
 const Connection = @import("connection.zig").Connection;
@@ -37,7 +38,7 @@ pub fn deliver(transport: *WSTransport, received: Input.Received, bytes: []u8) E
             },
             .ping => |frame| {
                 rest = rest[frame.size..];
-                if (connection.endpoint.options.enable_auto_pong)
+                if (connection.endpoint.enable_auto_pong != 0)
                     try answerPing(transport, frame.payload)
                 else
                     try deliverFrame(transport, listener, frame, rest, received);
@@ -58,6 +59,21 @@ pub fn deliver(transport: *WSTransport, received: Input.Received, bytes: []u8) E
         if (connection.rest != &rest) return false;
     }
     return true;
+}
+
+/// All frames of a read were shown, with `result`, which stays what it is if it is an error.
+pub inline fn end(transport: *WSTransport, result: Error!void) Error!void {
+    const connection = transport.connection();
+    const tell = connection.read_end orelse return result;
+    const listener = o.incref(connection.listener orelse return result);
+    defer o.decref(listener);
+    result catch |failure| {
+        const aside: errors.Aside = .begin();
+        defer aside.end();
+        tell(listener) catch transport.surface();
+        return failure;
+    };
+    return tell(listener);
 }
 
 /// Before a read: if it happens inside a callback (which runs the event loop, as nest_asyncio lets it), the bytes that

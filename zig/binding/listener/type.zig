@@ -24,7 +24,7 @@ pub const vtable: VTable = .{
 };
 
 /// Cython lets None through where it was told a class. True after raising TypeError.
-inline fn refuseNone(argument: anytype) bool {
+pub inline fn refuseNone(argument: anytype) bool {
     if (@as(*Object, @ptrCast(argument)) != c.none()) return false;
     errors.raise("TypeError", "a callback of WSListener must be given a WSTransport or a WSFrame, not None") catch {};
     return true;
@@ -116,7 +116,7 @@ fn new(class: *c.PyTypeObject, _: ?*Object, _: ?*Object) callconv(.c) ?*Object {
 }
 
 /// Arguments are for the __init__ of subclasses.
-fn create(class: *c.PyTypeObject) Error!*WSListener {
+pub fn create(class: *c.PyTypeObject) Error!*WSListener {
     if (c.PyType_GetFlags(class) & c.Py_TPFLAGS_MANAGED_DICT == 0) return o.allocate(WSListener, @ptrCast(class));
     // In CPython 3.11 and 3.12 `object.__new__` alone prepares the place where attributes are without a dict. In an instance
     // that has none the interpreter cannot specialise `self.x`, which a callback pays for with 240 instructions each time.
@@ -127,7 +127,7 @@ fn create(class: *c.PyTypeObject) Error!*WSListener {
 }
 
 /// Its own, because CPython's would never end on a subclass that is statically allocated, as Cython's are.
-fn dealloc(self: *WSListener) callconv(.c) void {
+pub fn dealloc(self: *WSListener) callconv(.c) void {
     if (self.weakrefs != null) c.PyObject_ClearWeakRefs(&self.ob);
     const class = self.ob.ob_type;
     const gives_class_back = !isGivenBackElsewhere(class);

@@ -160,9 +160,9 @@ pub fn received(self: *Protocol, count: usize) Error!void {
 }
 
 fn processGathered(self: *Protocol, transport: *WSTransport, count: usize) Error!void {
-    if (!self.endpoint.options.coalesce_sends) return process(self, transport, count);
+    if (self.endpoint.coalesce_sends == 0) return delivery.end(transport, process(self, transport, count));
     const was_on = outboxes.startGathering(transport);
-    return outboxes.endGathering(transport, was_on, process(self, transport, count));
+    return outboxes.endGathering(transport, was_on, delivery.end(transport, process(self, transport, count)));
 }
 
 /// Goes on with what was received and kept.

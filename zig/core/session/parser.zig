@@ -38,6 +38,9 @@ pub const Result = union(enum) {
     failure: Failure,
 };
 
+/// Which TEXT a strict receiver holds to RFC 6455 8.1 by itself. What it leaves out is to be checked by who makes text of it.
+pub const TextCheck = enum(u8) { all, fragments, none };
+
 /// So that header and payload together always fit in usize, where that has 32 bits too.
 const payload_size_addressable = std.math.maxInt(usize) - opcodes.header_size_max;
 
@@ -46,12 +49,12 @@ pub const Parser = struct {
     role: opcodes.Role,
     /// Whether the rules about reserved bits, fragments and UTF-8 hold too (RFC 6455 5.2, 5.4, 8.1).
     strict: bool = false,
-    /// Whether that about UTF-8 does too. Compressed text is for whoever inflates it to check.
-    checks_text: bool = true,
     /// The largest payload of one frame.
     payload_size_max: u64,
     /// Only if strict: the message that frames belong to, with what was negotiated and how large it may be.
     message: Message = .{},
+    /// Whether that about UTF-8 does too. Compressed text is for whoever inflates it to check.
+    text_check: TextCheck = .all,
     /// Applies the masking key; a faster one for this CPU may be given.
     mask: mask.Kernel = mask.baseline,
 
@@ -75,7 +78,7 @@ pub const Parser = struct {
         if (payload.len > self.payload_size_max) return null;
         if (self.strict and !self.message.acceptWhole(first, payload.len)) return null;
         if (key) |masking_key| self.mask(payload.ptr, payload.ptr, payload.len, masking_key); // RFC 6455 5.3
-        if (self.strict and self.checks_text and first.opcode == .text and !utf8.isValid(payload)) { // RFC 6455 8.1
+        if (self.strict and first.opcode == .text and self.text_check == .all and !utf8.isValid(payload)) { // RFC 6455 8.1
             self.failed = .text_not_utf8;
             return null;
         }
@@ -157,7 +160,12 @@ pub const Parser = struct {
 
     /// Whether the payload is part of a TEXT message that has to be UTF-8. A control frame in the middle of one is not.
     fn isText(self: *const Parser, head: header.Header) bool {
-        return self.strict and self.checks_text and !head.opcode.isControl() and self.message.isPlainText();
+        if (!self.strict or head.opcode.isControl() or !self.message.isPlainText()) return false;
+        return switch (self.text_check) {
+            .all => true,
+            .fragments => !head.flags.fin or head.opcode == .continuation,
+            .none => false,
+        };
     }
 
     fn fail(self: *Parser, failure: Failure) Result {

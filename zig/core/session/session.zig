@@ -115,7 +115,7 @@ pub const Session = struct {
             .parser = .{
                 .role = options.role,
                 .strict = options.mode != .permissive,
-                .checks_text = options.checks_text,
+                .text_check = if (options.checks_text) .all else .none,
                 .payload_size_max = options.payload_size_max,
                 .message = .{
                     .extensions = options.extensions,
