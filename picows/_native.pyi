@@ -15,6 +15,7 @@ from multidict import CIMultiDict
 from typing_extensions import Buffer, disjoint_base
 
 from .loop.choose import Wrap
+from .loop.options import Options
 from .server.tls_server import Connection
 from .values.broadcast import WSBroadcastResult
 from .values.closing import WSCloseHandshake, WSDisconnectInfo
@@ -286,21 +287,12 @@ class Endpoint:
         loop: asyncio.AbstractEventLoop,
         logger: logging.Logger | logging.LoggerAdapter[Any],
         listener_factory: Callable[..., Any],
-        handshake_timeout: float | None,
-        max_frame_size: int,
-        disconnect_on_exception: bool,
-        enable_auto_pong: bool,
-        strict: bool,
-        factory_takes_handshake: bool,
+        options: Options,
+        factory_takes_handshake: bool = False,
         request: WSUpgradeRequest | None = None,
         request_bytes: bytes | None = None,
         key: bytes | None = None,
-        enable_auto_ping: bool = False,
-        ping_idle_seconds: float = 0,
-        ping_reply_seconds: float = 0,
-        ping_strategy: WSAutoPingStrategy = ...,
         pending_max: int = ...,
-        coalesce_sends: bool = False,
     ) -> Endpoint: ...
     def __call__(self) -> Protocol: ...
 

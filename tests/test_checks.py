@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime
-import logging
 import math
 import socket
 import sys
@@ -15,9 +13,7 @@ from typing import Any
 import pytest
 from support import stacks
 
-from picows import WSAutoPingStrategy, WSListener, ws_connect, ws_create_server
-from picows._native import Endpoint
-from picows.loop.state import loop_state
+from picows import WSListener, ws_connect, ws_create_server
 from picows.testing import wire
 from picows.testing.recorder import paired
 
@@ -109,43 +105,6 @@ async def test_timeouts_of_auto_ping_that_is_off_are_any_numbers() -> None:
     for name in TIMEOUTS:
         with pytest.raises(ValueError, match=f"^{name} must be "):
             await ws_connect(WSListener, NOWHERE, **{name: math.nan})
-
-
-async def endpoint(**options: Any) -> Endpoint:
-    loop = asyncio.get_running_loop()
-    given = {
-        "loop_state": loop_state(loop),
-        "loop": loop,
-        "logger": logging.getLogger("picows"),
-        "listener_factory": WSListener,
-        "handshake_timeout": None,
-        "max_frame_size": 0,
-        "disconnect_on_exception": True,
-        "enable_auto_pong": True,
-        "strict": False,
-        "factory_takes_handshake": False,
-        "enable_auto_ping": True,
-        "ping_idle_seconds": 20,
-        "ping_reply_seconds": 10,
-        "ping_strategy": WSAutoPingStrategy.PING_WHEN_IDLE,
-    }
-    return Endpoint(**(given | options))
-
-
-@pytest.mark.parametrize("name", ["handshake_timeout", "ping_idle_seconds", "ping_reply_seconds"])
-async def test_an_endpoint_checks_for_itself(name: str) -> None:
-    await endpoint()
-    for value in (math.nan, math.inf, -math.inf, 0, -1, 1e10):
-        with pytest.raises(ValueError, match=f"{name} .*must be "):
-            await endpoint(**{name: value})
-    for wrong in ("5", [5], 1j):
-        with pytest.raises(TypeError):
-            await endpoint(**{name: wrong})
-    with pytest.raises(ValueError, match="must be at most ping_idle_seconds"):
-        await endpoint(ping_reply_seconds=21)
-    for strategy in (0, 3, -1, 2**31 - 1):
-        with pytest.raises(ValueError, match="ping_strategy must be a WSAutoPingStrategy"):
-            await endpoint(ping_strategy=strategy)
 
 
 async def test_a_number_is_one_that_can_be_held() -> None:

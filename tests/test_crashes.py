@@ -72,13 +72,15 @@ assert unraisable == [], unraisable
 MADE_TWICE = """
 from picows.loop.state import loop_state
 from picows._native import Endpoint
+from support.options import made
 import logging
 
 async def main():
     server, port, transport, listener = await connected()
     loop = asyncio.get_running_loop()
     # The timer of the opening handshakes fires once the protocols are gone.
-    factory = Endpoint(loop_state(loop), loop, logging.getLogger(), WSListener, 0.1, 1, 1, 1, 1, 1)
+    options = made(websocket_handshake_timeout=0.1)
+    factory = Endpoint(loop_state(loop), loop, logging.getLogger(), WSListener, options)
     protocols = [factory() for _ in range(3)]
     underlying = transport.underlying_transport
     for protocol in protocols:
@@ -126,6 +128,7 @@ stacks.run(LOOP, main())
 FILENO = """
 from picows.loop.state import loop_state
 from picows._native import Acceptor, Endpoint, TcpTransport
+from support.options import made
 import logging
 
 class Odd:
@@ -141,7 +144,8 @@ class Underlying(asyncio.Transport):
 async def main():
     loop = asyncio.get_running_loop()
     # The timer of the opening handshakes fires once the protocols are gone.
-    factory = Endpoint(loop_state(loop), loop, logging.getLogger(), WSListener, 0.1, 1, 1, 1, 1, 1)
+    options = made(websocket_handshake_timeout=0.1)
+    factory = Endpoint(loop_state(loop), loop, logging.getLogger(), WSListener, options)
     for number in (2**31, 2**40, 2**62, 2**64, -1, -5, -(2**40)):
         for kind in (TcpTransport, Acceptor):
             try:
@@ -228,6 +232,7 @@ FAILS_TO_BEGIN = """
 import errno
 from picows.loop.state import loop_state
 from picows._native import Endpoint, TcpTransport
+from support.options import made
 import logging
 
 class Failing:
@@ -245,7 +250,8 @@ async def main():
     for name in ("create_future", "time", "call_later", "add_reader"):
         state = type(loop_state(loop))(bytes(32))
         factory = Endpoint(
-            state, Failing(loop, name), logging.getLogger(), WSListener, 5, 1, 1, 1, 1, 1, *request
+            *(state, Failing(loop, name), logging.getLogger(), WSListener),
+            *(made(websocket_handshake_timeout=5), True, *request),
         )
         near, far = socket.socketpair()
         near.setblocking(False)

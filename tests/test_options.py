@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import inspect
 import logging
+import math
 import sys
+import types
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from support.options import GIVEN, made
 
-from picows import WSAutoPingStrategy, WSListener, ws_connect, ws_create_server
+from picows import WSListener, ws_connect, ws_create_server
+from picows._native import Endpoint
 from picows.loop import options
-
-IDLE = WSAutoPingStrategy.PING_WHEN_IDLE
+from picows.loop.options import Options
+from picows.loop.state import loop_state
 
 
 def test_logger_of_no_name_is_the_default_one() -> None:
@@ -44,30 +50,47 @@ async def test_aiofastnet_that_is_not_installed_is_refused(
 
 
 def test_auto_ping_that_is_off_is_fine_whatever_its_timeouts() -> None:
-    options.check_auto_ping(False, 1, 2, IDLE)
+    made(enable_auto_ping=False, auto_ping_idle_timeout=1, auto_ping_reply_timeout=2)
 
 
 @pytest.mark.parametrize(("idle", "reply"), [(0, 0), (-1, -1), (10, 0)])
 def test_times_of_auto_ping_are_positive(idle: float, reply: float) -> None:
-    options.check_auto_ping(True, 10, 10, IDLE)
+    made()
     with pytest.raises(ValueError, match=r"auto_ping_.*_timeout must be more than 0"):
-        options.check_auto_ping(True, idle, reply, IDLE)
+        made(auto_ping_idle_timeout=idle, auto_ping_reply_timeout=reply)
 
 
 def test_a_reply_timeout_above_the_idle_timeout_is_refused() -> None:
     with pytest.raises(ValueError, match="auto_ping_reply_timeout"):
-        options.check_auto_ping(True, 10, 10.1, IDLE)
+        made(auto_ping_reply_timeout=10.1)
 
 
 def test_an_unknown_auto_ping_strategy_is_refused() -> None:
     with pytest.raises(ValueError, match="3"):
-        options.check_auto_ping(False, 10, 10, 3)  # type: ignore[arg-type]
+        made(enable_auto_ping=False, auto_ping_strategy=3)
 
 
 @pytest.mark.parametrize("function", [ws_connect, ws_create_server])
-def test_both_functions_have_every_argument_of_the_endpoint(function: Callable[..., Any]) -> None:
+def test_both_functions_have_every_option(function: Callable[..., Any]) -> None:
     parameters = inspect.signature(function).parameters
-    assert set(options._ENDPOINT_ARGUMENTS.values()) <= parameters.keys()
+    assert {field.name for field in dataclasses.fields(Options)} <= parameters.keys()
+
+
+async def test_an_endpoint_takes_no_number_that_it_cannot_hold() -> None:
+    """Options check it before; whoever hands over something else gets an exception."""
+    loop = asyncio.get_running_loop()
+    shared = (loop_state(loop), loop, logging.getLogger("picows"), WSListener)
+    endless = GIVEN | {"websocket_handshake_timeout": math.inf}
+    Endpoint(*shared, cast(Any, types.SimpleNamespace(**endless)))
+    for name, value in [
+        *(("auto_ping_strategy", value) for value in (0, 3, -1, 2**31 - 1, 2**70, "1")),
+        *(("max_frame_size", value) for value in (-1, 2**63, -(2**70), "1", None)),
+        *(("auto_ping_idle_timeout", value) for value in ("1", 10**400, None)),
+    ]:
+        with pytest.raises((ValueError, TypeError, OverflowError)):
+            Endpoint(*shared, cast(Any, types.SimpleNamespace(**(endless | {name: value}))))
+    with pytest.raises(AttributeError):
+        Endpoint(*shared, cast(Any, None))
 
 
 async def test_what_both_have_in_common_reaches_the_endpoint() -> None:

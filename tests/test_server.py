@@ -231,8 +231,10 @@ asyncio.run(main())
 
 @pytest.mark.parametrize("count", [1, 2])
 async def test_ctrl_c_ends_the_program(count: int, root: Path) -> None:
-    """The second one comes when the event loop waits: Python may be interrupted anywhere, and asyncio
-    loses a wake-up if that happens within the first cancellation."""
+    """The second one comes when the event loop waits.
+
+    Python may be interrupted anywhere; within the first cancellation, asyncio loses a wake-up.
+    """
     program = await asyncio.create_subprocess_exec(
         *(sys.executable, "-X", "dev", "-c", SERVE),
         env=dict(os.environ, PYTHONPATH=str(root)),

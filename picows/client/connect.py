@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 from .._native import Endpoint, Protocol, WSAutoPingStrategy, WSListener, WSTransport
 from ..loop.checks import check_callable, check_connect_options, check_text, whole_number
 from ..loop.choose import has_own_transport
-from ..loop.options import WSLoggerLike, check_aiofastnet, endpoint_arguments, resolve_logger
-from ..loop.state import network_of
+from ..loop.options import Options, WSLoggerLike, check_aiofastnet, resolve_logger
+from ..loop.state import loop_state, network_of
 from ..values.exceptions import WSInvalidStatusError
 from ..values.handshake import WSUpgradeRequest, WSUpgradeResponse
 from ..values.header_text import WSHeadersLike, header_pairs
@@ -139,8 +139,21 @@ async def ws_connect(
         check_aiofastnet()
     loop = asyncio.get_running_loop()
     logger = resolve_logger(logger_name, "client")
-    shared = endpoint_arguments(loop, logger, locals())
-    shared["factory_takes_handshake"] = _takes_handshake(ws_listener_factory)
+    check_callable("ws_listener_factory", ws_listener_factory)
+    options = Options(
+        websocket_handshake_timeout=websocket_handshake_timeout,
+        max_frame_size=max_frame_size,
+        disconnect_on_exception=disconnect_on_exception,
+        strict=strict,
+        coalesce_sends=coalesce_sends,
+        enable_auto_pong=enable_auto_pong,
+        enable_auto_ping=enable_auto_ping,
+        auto_ping_idle_timeout=auto_ping_idle_timeout,
+        auto_ping_reply_timeout=auto_ping_reply_timeout,
+        auto_ping_strategy=auto_ping_strategy,
+    )
+    shared = (loop_state(loop), loop, logger, ws_listener_factory, options)
+    takes_handshake = _takes_handshake(ws_listener_factory)
     kwargs.pop("zero_copy_unsafe_ssl_write", None)  # an option of old versions
     check_text("url", url)
     if proxy is not None:
@@ -173,7 +186,7 @@ async def ws_connect(
     while True:
         key = base64.b64encode(os.urandom(16))
         request, request_bytes = build_request(hop.url, key.decode(), hop.extra_headers)
-        endpoint = Endpoint(**shared, request=request, request_bytes=request_bytes, key=key)
+        endpoint = Endpoint(*shared, takes_handshake, request, request_bytes, key)
         try:
             protocol = await _open(through, dialer, endpoint, hop, tls, seconds_max)
             transport, listener = await _upgraded(protocol)

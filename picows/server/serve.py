@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from .._native import Endpoint, WSAutoPingStrategy, WSListener
-from ..loop.checks import checked_port, whole_number
+from ..loop.checks import check_callable, checked_port, whole_number
 from ..loop.choose import SHUTDOWN_SECONDS, has_own_transport, own_engine
-from ..loop.options import WSLoggerLike, check_aiofastnet, endpoint_arguments, resolve_logger
-from ..loop.state import network_of
+from ..loop.options import Options, WSLoggerLike, check_aiofastnet, resolve_logger
+from ..loop.state import loop_state, network_of
 from ..values.handshake import WSUpgradeRequest, WSUpgradeResponseWithListener
 from .bind import bind_sockets, bind_unix, unlinker
 from .listening import TcpServer
@@ -130,9 +130,23 @@ async def ws_create_server(
         check_aiofastnet()
     loop = asyncio.get_running_loop()
     logger = resolve_logger(logger_name, "server")
-    shared = endpoint_arguments(loop, logger, locals())
+    check_callable("ws_listener_factory", ws_listener_factory)
+    options = Options(
+        websocket_handshake_timeout=websocket_handshake_timeout,
+        max_frame_size=max_frame_size,
+        disconnect_on_exception=disconnect_on_exception,
+        strict=strict,
+        coalesce_sends=coalesce_sends,
+        enable_auto_pong=enable_auto_pong,
+        enable_auto_ping=enable_auto_ping,
+        auto_ping_idle_timeout=auto_ping_idle_timeout,
+        auto_ping_reply_timeout=auto_ping_reply_timeout,
+        auto_ping_strategy=auto_ping_strategy,
+    )
     pending_max = whole_number("max_pending_handshakes", max_pending_handshakes)
-    endpoint = Endpoint(**shared, factory_takes_handshake=False, pending_max=pending_max)
+    endpoint = Endpoint(
+        *(loop_state(loop), loop, logger, ws_listener_factory, options), pending_max=pending_max
+    )
     kwargs.pop("zero_copy_unsafe_ssl_write", None)  # an option of old versions
     port = checked_port(port)
     path = kwargs.pop("path", None)

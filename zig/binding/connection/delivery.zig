@@ -38,7 +38,7 @@ pub fn deliver(transport: *WSTransport, received: Input.Received, bytes: []u8) E
             },
             .ping => |frame| {
                 rest = rest[frame.size..];
-                if (connection.endpoint.enable_auto_pong != 0)
+                if (connection.endpoint.options.enable_auto_pong)
                     try answerPing(transport, frame.payload)
                 else
                     try deliverFrame(transport, listener, frame, rest, received);

@@ -48,7 +48,7 @@ pub fn listenerError(transport: *WSTransport, callback: Callback) Error!void {
     const endpoint = transport.connection().endpoint;
     const is_protocol_error = o.isInstance(exception, state.imports.WSProtocolError);
     const is_of_frame = callback == .on_ws_frame or callback == .is_user_specific_pong;
-    const ends = !is_of_frame or endpoint.disconnect_on_exception != 0 or is_protocol_error or errors.isFatal(exception);
+    const ends = !is_of_frame or endpoint.options.disconnect_on_exception or is_protocol_error or errors.isFatal(exception);
     logListenerError(transport, callback, exception, ends);
     if (ends) {
         keepException(transport, exception);

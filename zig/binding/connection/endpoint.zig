@@ -4,6 +4,7 @@ const core = @import("core");
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
 const LoopState = @import("../memory/loop_state.zig").LoopState;
+const Options = @import("options.zig").Options;
 const State = @import("../state/state.zig").State;
 const Object = o.Object;
 
@@ -14,24 +15,13 @@ pub const Endpoint = extern struct {
     loop: *Object,
     logger: *Object,
     listener_factory: *Object,
-    /// Infinite if there is no limit.
-    handshake_seconds: f64,
+    options: Options,
     /// A client's request: the WSUpgradeRequest, its bytes, and its Sec-WebSocket-Key. None for a server.
     request: *Object,
     request_bytes: *Object,
     key: *Object,
-    max_frame_size: c.Py_ssize_t,
-    disconnect_on_exception: c_int,
-    enable_auto_pong: c_int,
-    strict: c_int,
-    coalesce_sends: c_int,
     /// A client's factory takes (request, response).
-    factory_takes_handshake: c_int,
-    enable_auto_ping: c_int,
-    ping_idle_seconds: f64,
-    ping_reply_seconds: f64,
-    /// A ping.Strategy.
-    ping_strategy: c_int,
+    factory_takes_handshake: bool,
     pending: Pending,
     is_client: bool,
     log_debug: bool,

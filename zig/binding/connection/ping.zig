@@ -39,8 +39,8 @@ const looks_max = 1000;
 /// Begins once the opening handshake is done.
 pub fn start(transport: *WSTransport) Error!void {
     const endpoint = transport.connection().endpoint;
-    if (endpoint.enable_auto_ping == 0) return;
-    try schedule(transport, endpoint.ping_idle_seconds);
+    if (!endpoint.options.enable_auto_ping) return;
+    try schedule(transport, endpoint.options.auto_ping_idle_timeout);
 }
 
 fn schedule(transport: *WSTransport, seconds: f64) Error!void {
@@ -60,16 +60,16 @@ fn timerFired(transport: *WSTransport) Error!void {
     pong.giveUp(transport, pong.auto);
     if (isPeriodic(transport)) {
         // The time for the answer is a part of the period.
-        if (was_pinged) return schedule(transport, @max(0, endpoint.ping_idle_seconds - endpoint.ping_reply_seconds));
+        if (was_pinged) return schedule(transport, @max(0, endpoint.options.auto_ping_idle_timeout - endpoint.options.auto_ping_reply_timeout));
     } else {
         const idle_seconds = clock.now(transport.state) - connection.received_at;
-        if (idle_seconds < endpoint.ping_idle_seconds) return schedule(transport, endpoint.ping_idle_seconds - idle_seconds);
+        if (idle_seconds < endpoint.options.auto_ping_idle_timeout) return schedule(transport, endpoint.options.auto_ping_idle_timeout - idle_seconds);
     }
     try ping(transport);
 }
 
 fn isPeriodic(transport: *WSTransport) bool {
-    return transport.connection().endpoint.ping_strategy == @backingInt(Strategy.ping_periodically);
+    return transport.connection().endpoint.options.auto_ping_strategy == .ping_periodically;
 }
 
 /// Whether a peer that did not answer has shown otherwise that it is there. Who is pinged when idle is not idle any more
@@ -86,7 +86,7 @@ fn ping(transport: *WSTransport) Error!void {
     connection.looks = 0;
     connection.silent_since = clock.now(transport.state);
     if (!outbox.isOver(transport)) pong.send(transport, pong.auto) catch return ending.listenerError(transport, .send_user_specific_ping);
-    if (!connection.isInputEnded()) try schedule(transport, connection.endpoint.ping_reply_seconds);
+    if (!connection.isInputEnded()) try schedule(transport, connection.endpoint.options.auto_ping_reply_timeout);
 }
 
 /// The time for the answer is over. It may stand in the kernel, if the event loop was busy, or behind what stands there: a
@@ -94,7 +94,7 @@ fn ping(transport: *WSTransport) Error!void {
 fn look(transport: *WSTransport) Error!void {
     const connection = transport.connection();
     // The user reads nothing now, so silence is not the peer's.
-    if (!try streams.isReading(transport)) return schedule(transport, connection.endpoint.ping_reply_seconds);
+    if (!try streams.isReading(transport)) return schedule(transport, connection.endpoint.options.auto_ping_reply_timeout);
     const came_more = connection.looks == 0 or connection.received_at > connection.silent_since or socket.hasUnread(handle(transport));
     if (!came_more or connection.looks == looks_max) return giveUp(transport);
     connection.looks += 1;
@@ -109,7 +109,7 @@ fn handle(transport: *WSTransport) socket.Handle {
 fn giveUp(transport: *WSTransport) Error!void {
     const state = transport.state;
     const connection = transport.connection();
-    const seconds = try o.check(c.PyFloat_FromDouble(connection.endpoint.ping_reply_seconds));
+    const seconds = try o.check(c.PyFloat_FromDouble(connection.endpoint.options.auto_ping_reply_timeout));
     defer o.decref(seconds);
     log.write(connection.endpoint, state.names.warning, "no answer to a ping for %s seconds, disconnecting", .{seconds});
     ending.report(transport, .ping_timeout, .{ .code = .going_away, .reason = "no answer to a ping" });

@@ -62,8 +62,8 @@ pub const WSTransport = extern struct {
             .thread = c.PyThread_get_thread_ident(),
             .session = .init(.{
                 .role = endpoint.role(),
-                .mode = if (endpoint.strict != 0) .strict else .permissive,
-                .payload_size_max = @intCast(endpoint.max_frame_size),
+                .mode = if (endpoint.options.strict) .strict else .permissive,
+                .payload_size_max = endpoint.options.max_frame_size,
                 .mask = state.mask,
             }),
         };

@@ -75,7 +75,7 @@ fn readAnswer(protocol: *Protocol, transport: *WSTransport, bytes: []const u8, a
     if (line.status != 101) return raiseStatus(imports.WSInvalidStatusError, line.status, raw_head, body, response);
     const endpoint = transport.connection().endpoint;
     const expected = core.opening.key.accept(try o.bytesData(endpoint.key));
-    if (core.opening.response.check(head, &expected, endpoint.strict != 0)) |failure| return raiseHeader(state, failure, head, raw_head, body, response);
+    if (core.opening.response.check(head, &expected, endpoint.options.strict)) |failure| return raiseHeader(state, failure, head, raw_head, body, response);
     if (try checkTaken(endpoint.request_bytes, head)) |failure| return raiseHeader(state, failure, head, raw_head, body, response);
     o.replace(&transport.response, response);
     // What a factory that runs the event loop lets in is not behind the bytes that were read.
@@ -106,7 +106,7 @@ fn isBodyMissing(status: u16, head: core.http.Head, size: usize) bool {
 fn openClient(protocol: *Protocol, transport: *WSTransport, response: *Object) Error!void {
     const endpoint = transport.connection().endpoint;
     const factory = endpoint.listener_factory;
-    const listener = try if (endpoint.factory_takes_handshake != 0)
+    const listener = try if (endpoint.factory_takes_handshake)
         o.call(factory, .{ transport.request, response })
     else
         o.call(factory, .{});

@@ -6,7 +6,6 @@ const c = @import("cpython").capi;
 const o = @import("cpython").object;
 const errors = @import("cpython").errors;
 const log = @import("../eventloop/log.zig");
-const ping = @import("../connection/ping.zig");
 const protocol = @import("protocol.zig");
 const Endpoint = @import("../connection/endpoint.zig").Endpoint;
 const State = @import("../state/state.zig").State;
@@ -28,21 +27,12 @@ const parameters = [_]?[*:0]const u8{
     "loop",
     "logger",
     "listener_factory",
-    "handshake_timeout",
-    "max_frame_size",
-    "disconnect_on_exception",
-    "enable_auto_pong",
-    "strict",
+    "options",
     "factory_takes_handshake",
     "request",
     "request_bytes",
     "key",
-    "enable_auto_ping",
-    "ping_idle_seconds",
-    "ping_reply_seconds",
-    "ping_strategy",
     "pending_max",
-    "coalesce_sends",
     null,
 };
 
@@ -51,42 +41,30 @@ fn create(class: *c.PyTypeObject, args: *Object, kwargs: ?*Object) Error!*Object
     given.request = c.none();
     given.request_bytes = c.none();
     given.key = c.none();
-    var handshake_timeout: *Object = undefined;
+    var options: *Object = undefined;
+    var factory_takes_handshake: c_int = 0;
     var pending_max: c.Py_ssize_t = pending_max_default;
     if (c.PyArg_ParseTupleAndKeywords(
         args,
         kwargs,
-        "OOOOOnpppp|OOOpddinp:Endpoint",
+        "OOOOO|pOOOn:Endpoint",
         &parameters,
         &given.loop_state,
         &given.loop,
         &given.logger,
         &given.listener_factory,
-        &handshake_timeout,
-        &given.max_frame_size,
-        &given.disconnect_on_exception,
-        &given.enable_auto_pong,
-        &given.strict,
-        &given.factory_takes_handshake,
+        &options,
+        &factory_takes_handshake,
         &given.request,
         &given.request_bytes,
         &given.key,
-        &given.enable_auto_ping,
-        &given.ping_idle_seconds,
-        &given.ping_reply_seconds,
-        &given.ping_strategy,
         &pending_max,
-        &given.coalesce_sends,
     ) == 0) return error.Python;
     const state: *State = @ptrCast(@alignCast(c.PyType_GetModuleState(class).?));
     if (!o.isInstance(&given.loop_state.ob, state.types.LoopState)) return errors.raise("TypeError", "loop_state must be a LoopState");
-    given.handshake_seconds = if (o.isNone(handshake_timeout)) std.math.inf(f64) else try o.toFloat(handshake_timeout);
-    if (!o.isNone(handshake_timeout) and !isTime(given.handshake_seconds)) {
-        return errors.raise("ValueError", "handshake_timeout must be None, or more than 0 and at most 1000000000 seconds");
-    }
-    if (given.enable_auto_ping != 0) try checkAutoPing(&given);
     if (pending_max < 1) return errors.raise("ValueError", "max_pending_handshakes must be at least 1");
-    if (given.max_frame_size < 0) return errors.raise("ValueError", "max_frame_size must be at least 0");
+    given.options = try .read(options);
+    given.factory_takes_handshake = factory_takes_handshake != 0;
     given.pending = .{ .count_max = @intCast(pending_max) };
     given.is_client = !o.isNone(given.request);
     given.log_debug = try log.isEnabled(state, given.logger, log.debug_level);
@@ -97,24 +75,6 @@ fn create(class: *c.PyTypeObject, args: *Object, kwargs: ?*Object) Error!*Object
     self.* = given;
     inline for (references) |name| _ = o.incref(@field(self, name));
     return &self.ob;
-}
-
-fn checkAutoPing(given: *const Endpoint) Error!void {
-    if (!isTime(given.ping_idle_seconds) or !isTime(given.ping_reply_seconds)) {
-        return errors.raise("ValueError", "ping_idle_seconds and ping_reply_seconds must be more than 0 and at most 1000000000 seconds");
-    }
-    if (given.ping_reply_seconds > given.ping_idle_seconds) {
-        return errors.raise("ValueError", "ping_reply_seconds must be at most ping_idle_seconds");
-    }
-    switch (given.ping_strategy) {
-        @backingInt(ping.Strategy.ping_when_idle), @backingInt(ping.Strategy.ping_periodically) => {},
-        else => return errors.raise("ValueError", "ping_strategy must be a WSAutoPingStrategy"),
-    }
-}
-
-/// Whether an event loop can wait so long: NaN compares with nothing.
-fn isTime(seconds: f64) bool {
-    return seconds > 0 and seconds <= 1e9;
 }
 
 fn call(self: *Endpoint, args: *Object, kwargs: ?*Object) callconv(.c) ?*Object {

@@ -22,9 +22,9 @@ pub fn begin(protocol: *Protocol) Error!void {
     const endpoint = protocol.endpoint;
     const pending = &endpoint.pending;
     var deadline = std.math.inf(f64);
-    if (endpoint.handshake_seconds < deadline) {
-        deadline = try asyncio.time(endpoint.state, endpoint.loop) + endpoint.handshake_seconds;
-        if (pending.timer == null) try startTimer(endpoint, endpoint.handshake_seconds);
+    if (endpoint.options.websocket_handshake_timeout < deadline) {
+        deadline = try asyncio.time(endpoint.state, endpoint.loop) + endpoint.options.websocket_handshake_timeout;
+        if (pending.timer == null) try startTimer(endpoint, endpoint.options.websocket_handshake_timeout);
     }
     // Code of the event loop ran, which may have come here as well.
     unlink(protocol);

@@ -160,7 +160,7 @@ pub fn received(self: *Protocol, count: usize) Error!void {
 }
 
 fn processGathered(self: *Protocol, transport: *WSTransport, count: usize) Error!void {
-    if (self.endpoint.coalesce_sends == 0) return delivery.end(transport, process(self, transport, count));
+    if (!self.endpoint.options.coalesce_sends) return delivery.end(transport, process(self, transport, count));
     const was_on = outboxes.startGathering(transport);
     return outboxes.endGathering(transport, was_on, delivery.end(transport, process(self, transport, count)));
 }

@@ -10,7 +10,12 @@ const Object = o.Object;
 const Error = o.Error;
 
 /// When auto-ping sends a PING; a decision of the asyncio side, unknown to the core.
-const AutoPingStrategy = enum(u8) { ping_when_idle = 1, ping_periodically = 2 };
+pub const AutoPingStrategy = enum(u8) {
+    /// After so long without a byte received.
+    ping_when_idle = 1,
+    /// So often, whatever is received.
+    ping_periodically = 2,
+};
 
 pub fn load(state: *State) Error!void {
     const enum_module = try o.check(c.PyImport_ImportModule("enum"));
