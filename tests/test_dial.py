@@ -283,6 +283,15 @@ async def test_one_place_to_connect_to(tmp_path: Path) -> None:
             await ws_create_server(lambda _: Echo(), path=path, **address)
 
 
+@pytest.mark.parametrize("path", ["", b""])
+async def test_an_empty_path_is_no_place(path: str | bytes) -> None:
+    """ws_create_server raised IndexError."""
+    with pytest.raises(ValueError, match="path must not be empty"):
+        await ws_connect(Recorder, "ws://localhost/", path=path)
+    with pytest.raises(ValueError, match="path must not be empty"):
+        await ws_create_server(lambda _: Echo(), path=path)
+
+
 def test_a_loop_that_shows_no_socket() -> None:
     async def main() -> None:
         async with serving(lambda _: Echo(), use_aiofastnet=False) as port:

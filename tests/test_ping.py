@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from picows import WSAutoPingStrategy, WSDisconnectCause
+from picows import WSAutoPingStrategy, WSDisconnectCause, WSTransport, ws_broadcast
 from picows.testing import wire
 from picows.testing.recorder import Recorder, paired
 from picows.testing.wire import BINARY, CLOSE, PING, PONG, TEXT, Frame
@@ -150,3 +151,29 @@ async def test_no_ping_after_the_end() -> None:
         await asyncio.sleep(0.1)  # five times the idle timeout: nothing must come
         pair.transport.disconnect()
         assert await pair.peer.read_rest() == []
+
+
+USER_PINGS: dict[str, Callable[[WSTransport], Any]] = {
+    "send_ping": lambda t: t.send_ping(b"mine"),
+    "send": lambda t: t.send(PING, b"mine"),
+    "reuse": lambda t: t.send_reuse_external_bytearray(PING, bytearray(14) + b"mine", 14),
+    "broadcast": lambda t: ws_broadcast([t], PING, b"mine"),
+}
+
+
+@pytest.mark.parametrize("role", ["client", "server"])
+@pytest.mark.parametrize("way", USER_PINGS)
+async def test_the_answer_to_a_later_ping_of_the_users_stands_for_it_too(
+    way: str, role: str
+) -> None:
+    """It did not if the PING was sent by ws_broadcast or send_reuse_external_bytearray."""
+    async with paired(role) as pair:
+        measuring = asyncio.create_task(pair.transport.measure_roundtrip_time(1))
+        ping = await pair.peer.read_frame()
+        assert ping.opcode == PING and ping.payload
+        USER_PINGS[way](pair.transport)
+        assert await pair.peer.read_frame() == Frame(PING, b"mine")
+        pair.peer.send(Frame(PONG, b"mine"))
+        await asyncio.wait_for(measuring, 30)
+        # Which the user waits for.
+        assert await pair.listener.until_frames(1) == [Frame(PONG, b"mine")]

@@ -12,7 +12,13 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from .._native import Endpoint, Protocol, WSAutoPingStrategy, WSListener, WSTransport
-from ..loop.checks import check_callable, check_connect_options, check_text, whole_number
+from ..loop.checks import (
+    check_callable,
+    check_connect_options,
+    check_path,
+    check_text,
+    whole_number,
+)
 from ..loop.choose import has_own_transport
 from ..loop.options import Options, WSLoggerLike, check_aiofastnet, resolve_logger
 from ..loop.state import loop_state, network_of
@@ -166,6 +172,7 @@ async def ws_connect(
     through = _parse_proxy(proxy, proxy_ssl_context)
     tls = Tls(ssl_context, _take_tls_options(kwargs))
     path = kwargs.pop("path", None)
+    check_path(path)
     if path is not None and (through or socket_factory):
         raise ValueError(
             "path cannot be combined with proxy or socket_factory: it says where to connect to"

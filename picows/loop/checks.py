@@ -35,6 +35,12 @@ def check_seconds(name: str, value: Any, *, is_used: bool = True) -> None:
         raise ValueError(f"{name} must be more than 0 and at most {SECONDS_MAX} seconds")
 
 
+def check_path(path: Any) -> None:
+    """Refuse the empty name of a unix socket, which event loops deal with in their own ways."""
+    if isinstance(path, str | bytes) and not path:
+        raise ValueError("path must not be empty: it names a unix socket")
+
+
 def whole_number(name: str, value: Any) -> int:
     """What counts something; the compiled module can hold it. Any negative one becomes -1."""
     try:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from .._native import Endpoint, WSAutoPingStrategy, WSListener
-from ..loop.checks import check_callable, checked_port, whole_number
+from ..loop.checks import check_callable, check_path, checked_port, whole_number
 from ..loop.choose import SHUTDOWN_SECONDS, has_own_transport, own_engine
 from ..loop.options import Options, WSLoggerLike, check_aiofastnet, resolve_logger
 from ..loop.state import loop_state, network_of
@@ -150,6 +150,7 @@ async def ws_create_server(
     kwargs.pop("zero_copy_unsafe_ssl_write", None)  # an option of old versions
     port = checked_port(port)
     path = kwargs.pop("path", None)
+    check_path(path)
     network = network_of(loop)
     is_tls = kwargs.get("ssl") is not None
     known = _OWN_SERVER_ARGUMENTS if path is None else _OWN_UNIX_SERVER_ARGUMENTS

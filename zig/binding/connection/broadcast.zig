@@ -9,6 +9,7 @@ const clock = @import("../eventloop/clock.zig");
 const errors = @import("cpython").errors;
 const frame_flags = @import("../frame/flags.zig");
 const outbox = @import("outbox.zig");
+const pong = @import("pong.zig");
 const send = @import("send.zig");
 const State = @import("../state/state.zig").State;
 const WSTransport = @import("transport.zig").WSTransport;
@@ -146,8 +147,13 @@ const Broadcast = struct {
         if (is_client)
             try send.copy(transport, self.opcode, self.flags, self.payload)
         else
-            try outbox.built(transport, &self.frame, self.now);
+            try self.sendBuilt(transport);
         if (try outbox.waiting(transport) > 0) try add(&self.queued, transport);
+    }
+
+    fn sendBuilt(self: *Broadcast, transport: *WSTransport) Error!void {
+        try outbox.built(transport, &self.frame, self.now);
+        if (self.opcode == .ping) pong.noteSent(transport, self.payload);
     }
 
     fn refuse(self: *Broadcast, transport: *WSTransport) Error!void {

@@ -11,7 +11,6 @@ const ending = @import("ending.zig");
 const errors = @import("cpython").errors;
 const listeners = @import("listener.zig");
 const outbox = @import("outbox.zig");
-const sends = @import("send.zig");
 const streams = @import("stream.zig");
 const Connection = @import("connection.zig").Connection;
 const WSFrame = @import("../frame/frame.zig").WSFrame;
@@ -53,7 +52,7 @@ fn sendUsual(transport: *WSTransport, who: Who) Error!void {
     const number: [4]u8 = @bitCast(std.mem.nativeToBig(u32, connection.ping_number));
     const payload: []const u8 = if (who == auto) "" else &number;
     try note(connection, who, payload);
-    try sends.copy(transport, .ping, .{ .fin = true }, payload);
+    if (!outbox.isOver(transport)) try outbox.frame(transport, .ping, .{ .fin = true }, payload, null);
 }
 
 fn note(connection: *Connection, who: Who, payload: ?[]const u8) Error!void {

@@ -7,6 +7,7 @@ const o = @import("cpython").object;
 const errors = @import("cpython").errors;
 const frame = @import("../frame/frame.zig");
 const outbox = @import("outbox.zig");
+const pongs = @import("pong.zig");
 const WSTransport = @import("transport.zig").WSTransport;
 const Object = o.Object;
 const Error = o.Error;
@@ -49,11 +50,14 @@ pub fn copy(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, pay
 pub fn share(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, payload: []const u8, constant: ?*Object) Error!void {
     if (!transport.connection().session.closing.state.maySend()) return;
     try outbox.frame(transport, opcode, flags, payload, constant);
+    if (opcode == .ping) pongs.noteSent(transport, payload);
 }
 
 /// Sends a frame around a payload that stays where it is: the header goes in front of it, a client masks it in place.
 pub fn reuse(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, payload: [*]u8, size: usize) Error!void {
     if (outbox.isOver(transport)) return;
+    // The payload is small, and is known by its hash once it is answered.
+    if (opcode == .ping) return copy(transport, opcode, flags, payload[0..size]);
     const key: ?[4]u8 = if (transport.is_client_side != 0) transport.connection().endpoint.loop_state.nextKey() else null;
     try outbox.whole(transport, core.writer.headerInFront(opcode, flags, payload, size, key, transport.state.mask));
 }

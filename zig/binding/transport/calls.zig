@@ -14,7 +14,6 @@ pub fn send(self: *WSTransport, msg_type: c_long, payload: []const u8, constant:
     try self.checkThread("send");
     const opcode = try frames.dataOpcode(msg_type, payload.len, flags);
     try frames.share(self, opcode, flags, payload, constant);
-    if (opcode == .ping) pong.noteSent(self, payload);
 }
 
 /// The payload stays where it is, and is masked there by a client. The 14 bytes in front of it are written to.
@@ -39,7 +38,6 @@ pub fn sendBytearray(self: *WSTransport, msg_type: c_long, buffer: []u8, offset:
 pub fn sendPing(self: *WSTransport, payload: []const u8) Error!void {
     try self.checkThread("send_ping");
     try sendControl(self, .ping, payload);
-    pong.noteSent(self, payload);
 }
 
 pub fn sendPong(self: *WSTransport, payload: []const u8) Error!void {
