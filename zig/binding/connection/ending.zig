@@ -150,7 +150,7 @@ pub fn report(transport: *WSTransport, cause: Cause, answer: Answer) void {
     connection.session.drop();
     pong.end(transport);
     if (connection.cause == null) connection.cause = cause;
-    send.close(transport, answer.code, answer.reason) catch transport.surface();
+    send.close(transport, answer.code, answer.reason) catch outboxes.surfaceUnlessRefused(transport);
 }
 
 /// Disconnects once the peer had time to read what was sent. What arrives meanwhile is read and dropped: closing a socket
