@@ -40,6 +40,7 @@ MAPPED = (
     "picows/loop",
     "picows/client",
     "picows/server",
+    "picows/workers",
     "picows/testing",
     "picows/cli",
 )
