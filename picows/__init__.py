@@ -28,6 +28,7 @@ from .loop.options import PICOWS_DEBUG_LL
 from .server.serve import ws_create_server
 from .url import WSParsedURL
 from .values.broadcast import WSBroadcastResult
+from .values.compression import WSPermessageDeflate
 from .values.handshake import WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "WSListener",
     "WSMsgType",
     "WSParsedURL",
+    "WSPermessageDeflate",
     "WSProtocolError",
     "WSProxyError",
     "WSTransport",
@@ -63,6 +65,7 @@ __all__ = [
 
 for _public in (
     WSBroadcastResult,
+    WSPermessageDeflate,
     WSUpgradeRequest,
     WSUpgradeResponse,
     WSUpgradeResponseWithListener,

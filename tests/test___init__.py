@@ -29,6 +29,7 @@ EXPORTED = {
     "WSListener",
     "WSMsgType",
     "WSParsedURL",
+    "WSPermessageDeflate",
     "WSProtocolError",
     "WSProxyError",
     "WSTransport",

@@ -292,8 +292,8 @@ pub fn surfaceUnlessRefused(transport: *WSTransport) void {
     if (of(transport).life == .refusing and streams.isRefusal()) c.PyErr_Clear() else transport.surface();
 }
 
-/// Ends a connection on which nothing can follow what was sent.
-fn abandon(transport: *WSTransport) void {
+/// Ends a connection on which nothing can follow what was sent, or what was received.
+pub fn abandon(transport: *WSTransport) void {
     const aside: errors.Aside = .begin();
     defer aside.end();
     transport.disconnect(false) catch transport.surface();

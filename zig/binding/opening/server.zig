@@ -2,6 +2,7 @@
 
 const std = @import("std");
 const core = @import("core");
+const agreement = @import("agreement.zig");
 const args = @import("cpython").args;
 const c = @import("cpython").capi;
 const choices = @import("choice.zig");
@@ -12,6 +13,7 @@ const log = @import("../eventloop/log.zig");
 const pending = @import("pending.zig");
 const outbox = @import("../connection/outbox.zig");
 const upgrade = @import("opening.zig");
+const Compression = @import("../connection/compression.zig").Compression;
 const Protocol = @import("protocol.zig").Protocol;
 const State = @import("../state/state.zig").State;
 const WSListener = @import("../connection/listener.zig").WSListener;
@@ -96,15 +98,20 @@ fn accept(protocol: *Protocol, transport: *WSTransport, line: core.http.RequestL
         },
         .accept => |value| value,
     };
+    var compression = agreement.choose(&protocol.endpoint.options.compression, head);
     if (chosen.response) |response| {
         try setHeader(transport, response, "Sec-WebSocket-Accept", &accept_value);
+        // Extensions that the user's response has are those of the connection.
+        if (compression != null and try hasHeader(transport, response, agreement.field_name)) compression = null;
+        if (compression) |*answered| try setHeader(transport, response, agreement.field_name, answered.value());
         const data = try o.callMethod(response, transport.state.names.to_bytes, .{});
         checkTaken(head, data) catch |failure| {
             o.decref(data);
             return failure;
         };
         try sendAnswer(transport, response, data);
-    } else try respondPlainly(transport, &accept_value);
+    } else try respondPlainly(transport, &accept_value, if (compression) |*answered| answered.value() else null);
+    if (compression) |answered| try Compression.begin(transport, answered.agreement);
     return listener;
 }
 
@@ -122,10 +129,11 @@ fn checkTaken(head: core.http.Head, data: *Object) Error!void {
 }
 
 /// The answer that most servers give: nothing in it is theirs.
-fn respondPlainly(transport: *WSTransport, accept_value: *const [core.opening.key.accept_size]u8) Error!void {
+fn respondPlainly(transport: *WSTransport, accept_value: *const [core.opening.key.accept_size]u8, extensions: ?[]const u8) Error!void {
     var buffer: [core.opening.response.acceptance_size_max]u8 = undefined;
     var writer: core.write.Writer = .{ .buffer = &buffer };
     core.opening.response.writeAcceptance(&writer, accept_value) catch unreachable; // base64 may go into a field
+    if (extensions) |value| writer.field(agreement.field_name, value) catch unreachable; // so may names and numbers
     const data = try o.bytes(writer.finish().?);
     const response = o.call(transport.state.imports.switching_response, .{data}) catch |failure| {
         o.decref(data);

@@ -1,5 +1,6 @@
 //! The operations of a WSTransport. Python's methods, Cython's table and the C interface read their arguments and call these.
 
+const compression = @import("../connection/compression.zig");
 const core = @import("core");
 const errors = @import("cpython").errors;
 const pong = @import("../connection/pong.zig");
@@ -9,18 +10,19 @@ const o = @import("cpython").object;
 const Object = o.Object;
 const Error = o.Error;
 
-/// `constant` is the object that the payload belongs to, if its bytes never change.
-pub fn send(self: *WSTransport, msg_type: c_long, payload: []const u8, constant: ?*Object, flags: core.Flags) Error!void {
+/// `constant` is the object that the payload belongs to, if its bytes never change. `compress` is for a message, in its first
+/// frame; null leaves it to the connection.
+pub fn send(self: *WSTransport, msg_type: c_long, payload: []const u8, constant: ?*Object, flags: core.Flags, compress: ?bool) Error!void {
     try self.checkThread("send");
     const opcode = try frames.dataOpcode(msg_type, payload.len, flags);
-    try frames.share(self, opcode, flags, payload, constant);
+    try compression.send(self, opcode, flags, payload, constant, compress);
 }
 
 /// The payload stays where it is, and is masked there by a client. The 14 bytes in front of it are written to.
 pub fn sendReuse(self: *WSTransport, msg_type: c_long, payload: []u8, flags: core.Flags) Error!void {
     try self.checkThread("send_reuse_external_buffer");
     const opcode = try frames.dataOpcode(msg_type, payload.len, flags);
-    try frames.reuse(self, opcode, flags, payload.ptr, payload.len);
+    try reuse(self, opcode, flags, payload);
 }
 
 /// `buffer` is writable memory that does not move meanwhile, with the payload from `offset` on.
@@ -32,6 +34,12 @@ pub fn sendBytearray(self: *WSTransport, msg_type: c_long, buffer: []u8, offset:
     try self.checkThread("send_reuse_external_bytearray");
     const payload = buffer[@intCast(offset)..];
     const opcode = try frames.dataOpcode(msg_type, payload.len, flags);
+    try reuse(self, opcode, flags, payload);
+}
+
+/// Compressed, a payload is made elsewhere, and the memory stays as it is.
+fn reuse(self: *WSTransport, opcode: core.Opcode, flags: core.Flags, payload: []u8) Error!void {
+    if (self.connection().compression != null) return compression.send(self, opcode, flags, payload, null, null);
     try frames.reuse(self, opcode, flags, payload.ptr, payload.len);
 }
 

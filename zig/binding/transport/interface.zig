@@ -17,7 +17,7 @@ const Error = o.Error;
 
 const send_signature: args.Signature = .{
     .method = "send",
-    .names = &.{ "msg_type", "message", "fin", "rsv1", "rsv2", "rsv3" },
+    .names = &.{ "msg_type", "message", "fin", "rsv1", "rsv2", "rsv3", "compress" },
     .required = 2,
 };
 
@@ -26,7 +26,8 @@ fn sendMessage(self: *WSTransport, given: [*]const *Object, count: c.Py_ssize_t,
     const flags = try frame_flags.read(values[2..6]);
     var message = try args.Message.read(values[1]);
     defer message.release();
-    try calls.send(self, try args.integer(values[0].?), message.data, message.constant, flags);
+    const compress = try args.choice(values[6]);
+    try calls.send(self, try args.integer(values[0].?), message.data, message.constant, flags, compress);
     return o.none();
 }
 
