@@ -156,6 +156,22 @@ async def ws_create_server(
         *(loop_state(loop), loop, logger, ws_listener_factory, options), pending_max=pending_max
     )
     kwargs.pop("zero_copy_unsafe_ssl_write", None)  # an option of old versions
+    return await listen(
+        loop, endpoint, logger, websocket_handshake_timeout, use_aiofastnet, host, port, kwargs
+    )
+
+
+async def listen(
+    loop: asyncio.AbstractEventLoop,
+    endpoint: Endpoint,
+    logger: logging.Logger | logging.LoggerAdapter[Any],
+    handshake_timeout: float | None,
+    use_aiofastnet: bool | None,
+    host: Any,
+    port: int | str | bytes | None,
+    kwargs: dict[str, Any],
+) -> asyncio.Server:
+    """Have an endpoint take the connections to an address, as `ws_create_server` says."""
     port = checked_port(port)
     path = kwargs.pop("path", None)
     check_path(path)
@@ -175,8 +191,8 @@ async def ws_create_server(
         if path is not None:
             return await _listen_at_path(loop, accept_at, path, **kwargs)
         return await _listen(loop, accept_at, host, port, **kwargs)
-    if is_tls and network is None and (websocket_handshake_timeout or 0) > 0:
-        kwargs.setdefault("ssl_handshake_timeout", websocket_handshake_timeout)
+    if is_tls and network is None and (handshake_timeout or 0) > 0:
+        kwargs.setdefault("ssl_handshake_timeout", handshake_timeout)
     name = "create_server"
     address: tuple[Any, ...] = (host, port)
     if path is not None:

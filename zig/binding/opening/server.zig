@@ -8,6 +8,7 @@ const c = @import("cpython").capi;
 const choices = @import("choice.zig");
 const o = @import("cpython").object;
 const ending = @import("../connection/ending.zig");
+const Endpoint = @import("../connection/endpoint.zig").Endpoint;
 const errors = @import("cpython").errors;
 const log = @import("../eventloop/log.zig");
 const pending = @import("pending.zig");
@@ -39,11 +40,18 @@ pub fn received(protocol: *Protocol, transport: *WSTransport, bytes: []const u8)
     };
     const line = core.http.parseRequestLine(head.start_line) orelse return refuse(protocol, transport, 400, "malformed request line");
     protocol.is_head = core.opening.request.isHead(line);
-    if (core.opening.request.checkHttp(line, head)) |failure| return refuse(protocol, transport, failure.status(), failure.message());
+    if (core.opening.request.checkHttp(line, head)) |failure| {
+        if (!leaves(protocol.endpoint, failure)) return refuse(protocol, transport, failure.status(), failure.message());
+    }
     if (protocol.choice == .none) try makeRequest(transport, line, bytes[0..head.size]);
     const frames_follow = try answer(protocol, transport, line, head);
     if (protocol.choice == .awaited) try choices.hold(protocol, transport, bytes);
     return if (frames_follow) head.size else null;
+}
+
+/// Whether a factory that takes the transport decides about a request itself.
+fn leaves(endpoint: *const Endpoint, failure: core.opening.request.Failure) bool {
+    return endpoint.factory_takes_handshake and (failure == .method or failure == .http_version);
 }
 
 fn makeRequest(transport: *WSTransport, line: core.http.RequestLine, head: []const u8) Error!void {

@@ -2,6 +2,7 @@
 
 const compression = @import("../connection/compression.zig");
 const core = @import("core");
+const ending = @import("../connection/ending.zig");
 const errors = @import("cpython").errors;
 const pong = @import("../connection/pong.zig");
 const frames = @import("../connection/send.zig");
@@ -61,6 +62,12 @@ fn sendControl(self: *WSTransport, opcode: core.Opcode, payload: []const u8) Err
 pub fn sendClose(self: *WSTransport, code: c_long, reason: []const u8) Error!void {
     try self.checkThread("send_close");
     try frames.close(self, try frames.closeCode(code, reason), reason);
+}
+
+/// A CLOSE as for a failure of the peer: nothing more is received, and the connection ends soon.
+pub fn fail(self: *WSTransport, code: c_long, reason: []const u8) Error!void {
+    try self.checkThread("_fail");
+    ending.userFailure(self, .{ .code = try frames.closeCode(code, reason), .reason = reason });
 }
 
 pub fn disconnect(self: *WSTransport, graceful: bool) Error!void {
