@@ -40,12 +40,14 @@ myst_heading_anchors = 3
 # What is not ours is not documented here.
 nitpick_ignore_regex = [
     (r"py:.*", r"(?!picows\.|WS|ws_).*"),
-    (r"py:.*", r"WS\w+(Like|Factory)"),
+    (r"py:.*", r"WS\w+(Like|Factory)|.*\._M"),
     (r"c:.*", r"(?!picows_).*"),
 ]
 
 # Where a page or a docstring says a name of the library, it becomes a link.
-NAME = rf"(?:{'|'.join(sorted(picows.__all__, key=len, reverse=True))})\b(?:\.\w+)?"
+# One that is a word of English too does not.
+NAMES = [name for name in picows.__all__ if not re.fullmatch("[a-z]+", name)]
+NAME = rf"(?:{'|'.join(sorted(NAMES, key=len, reverse=True))})\b(?:\.\w+)?"
 NAME_OR_MARKUP = re.compile(rf"`({NAME})`|:[^:`]+:(?!`)|:\w+:`[^`]*`|`[^`]*`|\b({NAME})")
 FENCE_OR_NAME = re.compile(rf"(?s:^```.*?^```$)|`({NAME})`", re.M)
 

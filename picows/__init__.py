@@ -13,6 +13,7 @@ from ._native import (
 from .client.connect import ws_connect
 from .closing import WSDisconnectCause, WSDisconnectInfo
 from .exceptions import (
+    WSConnectionClosed,
     WSError,
     WSHandshakeError,
     WSInvalidHeaderError,
@@ -25,10 +26,13 @@ from .exceptions import (
 )
 from .include import get_include
 from .loop.options import PICOWS_DEBUG_LL
+from .messages.connect import connect
+from .messages.connection import WSConnection
+from .messages.retry import backoff
+from .messages.serve import WSServer, serve
 from .server.serve import ws_create_server
 from .url import WSParsedURL
 from .values.broadcast import WSBroadcastResult
-from .values.compression import WSPermessageDeflate
 from .values.handshake import WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener
 
 __all__ = [
@@ -36,6 +40,8 @@ __all__ = [
     "WSAutoPingStrategy",
     "WSBroadcastResult",
     "WSCloseCode",
+    "WSConnection",
+    "WSConnectionClosed",
     "WSDisconnectCause",
     "WSDisconnectInfo",
     "WSError",
@@ -49,15 +55,18 @@ __all__ = [
     "WSListener",
     "WSMsgType",
     "WSParsedURL",
-    "WSPermessageDeflate",
     "WSProtocolError",
     "WSProxyError",
+    "WSServer",
     "WSTransport",
     "WSUpgradeRequest",
     "WSUpgradeResponse",
     "WSUpgradeResponseWithListener",
     "__version__",
+    "backoff",
+    "connect",
     "get_include",
+    "serve",
     "ws_broadcast",
     "ws_connect",
     "ws_create_server",
@@ -65,9 +74,13 @@ __all__ = [
 
 for _public in (
     WSBroadcastResult,
-    WSPermessageDeflate,
+    WSConnection,
+    WSServer,
     WSUpgradeRequest,
     WSUpgradeResponse,
     WSUpgradeResponseWithListener,
+    backoff,
+    connect,
+    serve,
 ):
     _public.__module__ = __name__  # not the room where it was made

@@ -1,6 +1,7 @@
 """The exceptions, under the name that users and pickles import them from."""
 
 from .values.exceptions import (
+    WSConnectionClosed,
     WSError,
     WSHandshakeError,
     WSInvalidHeaderError,
@@ -14,6 +15,7 @@ from .values.exceptions import (
 )
 
 __all__ = [
+    "WSConnectionClosed",
     "WSError",
     "WSHandshakeError",
     "WSInvalidHeaderError",

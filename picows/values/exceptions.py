@@ -10,9 +10,11 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .closing import WSCloseHandshake, WSDisconnectInfo
     from .handshake import WSUpgradeResponse
 
 __all__ = [
+    "WSConnectionClosed",
     "WSError",
     "WSHandshakeError",
     "WSInvalidHeaderError",
@@ -156,6 +158,29 @@ class WSProtocolError(WSError):
 
     def __str__(self) -> str:
         return str(self.args[1])
+
+
+class WSConnectionClosed(WSError):  # noqa: N818 - an end need not be an error
+    """Nothing more can be received or sent: the connection is closing or closed.
+
+    Args:
+        description: who ended it and how; the text of the exception.
+        close_handshake: the CLOSE frames that were received and sent; None if there were none.
+        disconnect_info: how it ended; None as long as it is closing.
+    """
+
+    close_handshake: WSCloseHandshake | None
+    disconnect_info: WSDisconnectInfo | None
+
+    def __init__(
+        self,
+        description: str,
+        close_handshake: WSCloseHandshake | None = None,
+        disconnect_info: WSDisconnectInfo | None = None,
+    ) -> None:
+        super().__init__(description)
+        self.close_handshake = close_handshake
+        self.disconnect_info = disconnect_info
 
 
 class WSProxyError(WSError):

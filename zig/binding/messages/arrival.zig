@@ -52,7 +52,6 @@ fn connected(self: *MessageListener, transport: *WSTransport) Error!void {
     session.parser.text_check = if (self.by_frame or self.decoding == .bytes) .none else .fragments;
     session.parser.message.size_max = self.limits.message_size_max;
     session.parser.message.frame_count_max = self.limits.frame_count_max;
-    if (connection.compression) |compression| compression.tighten(session);
     connection.read_end = receiving.wake;
     try o.callMethodVoid(self.object(), self.state.names.on_ws_connected, .{transport});
 }
@@ -81,6 +80,10 @@ fn takePong(self: *MessageListener, frame: *WSFrame) Error!void {
 
 fn takeData(self: *MessageListener, transport: *WSTransport, frame: *WSFrame) Error!void {
     const piece = transport.connection().session.piece();
+    if (self.is_leaving) {
+        self.dropped += @intFromBool(piece.is_last);
+        return;
+    }
     const is_whole = piece.is_first and piece.is_last;
     var entry: Entry = .{
         .object = undefined,

@@ -48,6 +48,12 @@ fn dropOldest(self: *MessageListener) void {
     }
 }
 
+/// Messages that come from here on are dropped, so that the peer's CLOSE behind them is seen.
+pub fn ignoreInput(self: *MessageListener) Error!void {
+    self.is_leaving = true;
+    if (self.is_reading_paused) try setReading(self, true);
+}
+
 fn setReading(self: *MessageListener, is_reading: bool) Error!void {
     const transport = self.transport orelse return;
     self.is_reading_paused = !is_reading;

@@ -7,7 +7,7 @@ pub const class =
     \\Keeps the messages of a connection until somebody takes them.
     \\
     \\For subclasses, which override the hooks, on_ws_connected and on_ws_disconnected. The base
-    \\of picows.Connection.
+    \\of picows.WSConnection.
     \\
     \\Args:
     \\    max_message_size: a larger message (in bytes) fails the connection with
@@ -82,6 +82,7 @@ pub const drain =
     \\Await that the peer has taken enough of what was sent.
 ;
 
+pub const ignore_input = "_ignore_input($self, /)\n--\n\nDrop messages that come from now on, and count them: the user has closed.";
 pub const on_close = "_on_close($self, transport, frame, /)\n--\n\nHook: the peer sent a CLOSE. By default it is answered, then the connection ends.";
 pub const on_pong = "_on_pong($self, payload, /)\n--\n\nHook: a PONG came; called if _wants_pongs.";
 pub const on_bad_text = "_on_bad_text($self, error, /)\n--\n\nHook with by_frame: the message taken is not UTF-8. By default the connection fails. recv() then waits for the end.";
@@ -92,7 +93,7 @@ pub const conflict = "_conflict($self, /)\n--\n\nHook: the exception of a second
 pub const send_slow = "_send_slow($self, message, text, /)\n--\n\nHook: a coroutine that sends what _send_wait() does not.";
 
 pub const ws_transport = "The WSTransport, from on_ws_connected on.";
-pub const dropped = "How many messages when_full='drop_oldest' has dropped.";
+pub const dropped = "How many messages were dropped: by when_full='drop_oldest', or because they came after close().";
 pub const queued = "How many messages wait to be taken; with by_frame, frames.";
 pub const queued_bytes = "How many bytes these are, with 64 for each besides.";
 pub const is_writing_paused = "Whether drain() would wait.";

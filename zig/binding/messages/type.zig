@@ -82,6 +82,12 @@ fn recvFrame(self: *MessageListener, _: ?*Object) callconv(.c) ?*Object {
     return @ptrCast(coroutine(self, .frame, .by_opcode) catch return null);
 }
 
+fn ignoreInput(self: *MessageListener, _: ?*Object) callconv(.c) ?*Object {
+    self.checkThread() catch return null;
+    flow.ignoreInput(self) catch return null;
+    return o.none();
+}
+
 const send_signature: args.Signature = .{ .method = "send", .names = &.{ "message", "text" }, .required = 1 };
 
 fn sendNowait(self: *MessageListener, given: [*]const *Object, count: c.Py_ssize_t, keywords: ?*Object) callconv(.c) ?*Object {
@@ -163,6 +169,7 @@ const methods = [_]c.PyMethodDef{
     o.method("recv_batch", recvBatch, with_keywords, doc.recv_batch),
     o.method("recv_nowait", recvNowait, c.METH_NOARGS, doc.recv_nowait),
     o.method("_recv_frame", recvFrame, c.METH_NOARGS, doc.recv_frame),
+    o.method("_ignore_input", ignoreInput, c.METH_NOARGS, doc.ignore_input),
     o.method("_send_nowait", sendNowait, with_keywords, doc.send_nowait),
     o.method("_send_wait", sendWait, with_keywords, doc.send_wait),
     o.method("drain", drain, c.METH_NOARGS, doc.drain),
@@ -190,7 +197,6 @@ const attributes = [_]c.PyGetSetDef{
 
 const members = [_]c.PyMemberDef{
     .{ .name = "_is_send_locked", .type = c.T_BOOL, .offset = @offsetOf(MessageListener, "is_send_locked") },
-    .{ .name = "_is_recv_locked", .type = c.T_BOOL, .offset = @offsetOf(MessageListener, "is_recv_locked") },
     .{ .name = "_wants_pongs", .type = c.T_BOOL, .offset = @offsetOf(MessageListener, "wants_pongs") },
     .{},
 };

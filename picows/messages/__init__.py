@@ -1,0 +1,1 @@
+"""Messages instead of frames: connect, serve, and the connections that they give."""

@@ -1,5 +1,0 @@
-"""Extensions of the protocol (RFC 6455, 9)."""
-
-from .base import ClientExtensionFactory, Extension, ServerExtensionFactory
-
-__all__ = ["ClientExtensionFactory", "Extension", "ServerExtensionFactory"]
