@@ -33,6 +33,7 @@ from .messages.serve import WSServer, serve
 from .server.serve import ws_create_server
 from .url import WSParsedURL
 from .values.broadcast import WSBroadcastResult
+from .values.compression import WSPermessageDeflate
 from .values.handshake import WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "WSListener",
     "WSMsgType",
     "WSParsedURL",
+    "WSPermessageDeflate",
     "WSProtocolError",
     "WSProxyError",
     "WSServer",
@@ -75,6 +77,7 @@ __all__ = [
 for _public in (
     WSBroadcastResult,
     WSConnection,
+    WSPermessageDeflate,
     WSServer,
     WSUpgradeRequest,
     WSUpgradeResponse,

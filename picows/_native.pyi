@@ -122,6 +122,7 @@ class WSTransport:
         rsv1: bool = False,
         rsv2: bool = False,
         rsv3: bool = False,
+        compress: bool | None = None,
     ) -> None: ...
     def send_reuse_external_bytearray(
         self,
@@ -144,6 +145,7 @@ class WSTransport:
     def wait_disconnected(self) -> Coroutine[Any, Any, None]: ...
     def measure_roundtrip_time(self, rounds: int) -> Coroutine[Any, Any, list[float]]: ...
     def notify_user_specific_pong_received(self) -> None: ...
+    def _fail(self, close_code: int, close_message: str | Buffer | None) -> None: ...
     def _measure_ping(self) -> asyncio.Future[float]: ...
     def _give_up_ping(self, future: asyncio.Future[float], /) -> None: ...
 
@@ -213,6 +215,7 @@ class MessageWaiter:
 
 @disjoint_base
 class MessageListener(WSListener):
+    _is_recv_locked: bool
     _is_send_locked: bool
     _wants_pongs: bool
     def __init__(

@@ -91,8 +91,9 @@ cdef class WSTransport:
                                              char* msg_ptr, Py_ssize_t msg_size,
                                              bint fin=*, bint rsv1=*, bint rsv2=*,
                                              bint rsv3=*) except NoResult.EXC
+    # compress is None or a bool.
     cpdef send(self, WSMsgType msg_type, message, bint fin=*, bint rsv1=*, bint rsv2=*,
-               bint rsv3=*)
+               bint rsv3=*, compress=*)
     cpdef send_reuse_external_bytearray(self, WSMsgType msg_type, bytearray buffer,
                                         Py_ssize_t msg_offset, bint fin=*, bint rsv1=*,
                                         bint rsv2=*, bint rsv3=*)

@@ -31,6 +31,7 @@ EXPORTED = {
     "WSListener",
     "WSMsgType",
     "WSParsedURL",
+    "WSPermessageDeflate",
     "WSProtocolError",
     "WSProxyError",
     "WSServer",

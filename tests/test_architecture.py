@@ -40,9 +40,13 @@ MAPPED = (
     "picows/loop",
     "picows/client",
     "picows/server",
+    "picows/workers",
     "picows/messages",
     "picows/testing",
     "picows/cli",
+    "picows/websockets",
+    "picows/websockets/asyncio",
+    "picows/websockets/extensions",
 )
 #: What is built, downloaded or left behind by tools.
 NOT_OURS = re.compile(r"\.|build$|dist$|zig-out$|__pycache__$|.*\.egg-info$")

@@ -1,4 +1,4 @@
-"""What the verbs of the command line are made of."""
+"""What the verbs of the command line are made of; picows.loop.run with them."""
 
 from __future__ import annotations
 

@@ -80,6 +80,7 @@ def test_signature_is_the_contract() -> None:
         "use_aiofastnet": None,
         "strict": False,
         "coalesce_sends": False,
+        "permessage_deflate": False,
     }
     keyword_only = [name for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY]
     assert keyword_only == list(defaults)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from support import building, driven
+from support.compressing import RSV1, compressing
 from support.driven import sent
 
 import picows
@@ -195,6 +196,22 @@ def test_sending(native: ModuleType, role: str) -> None:
         await listener.until_disconnected()
 
     driven.run(main())
+
+
+async def test_a_message_says_whether_it_is_compressed(native: ModuleType) -> None:
+    """Without a flag the threshold decides."""
+    compress, no_compress = 1, 2
+    async with compressing("server") as pair:
+        for flags, size, is_compressed in (
+            (0, 63, False),
+            (0, 64, True),
+            (no_compress, 64, False),
+            (compress, 1, True),
+        ):
+            native.send_flagged(pair.transport, bytes(size), flags)
+            assert (await pair.peer.read_frame()).rsv == (RSV1 if is_compressed else 0)
+        with pytest.raises(ValueError, match="flags must not have both"):
+            native.send_flagged(pair.transport, b"", compress | no_compress)
 
 
 @pytest.mark.parametrize("how", range(9))

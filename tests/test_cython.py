@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from support import building, driven
+from support.compressing import RSV1, compressing
 from support.driven import sent
 
 import picows
@@ -163,6 +164,19 @@ METHODS = [
     "send_ping",
     "send_close",
 ]
+
+
+async def test_a_message_says_whether_it_is_compressed(native: ModuleType) -> None:
+    """None leaves it to the threshold."""
+    async with compressing("server") as pair:
+        for compress, size, is_compressed in (
+            (None, 63, False),
+            (None, 64, True),
+            (False, 64, False),
+            (True, 1, True),
+        ):
+            native.send_compressed(pair.transport, bytes(size), compress)
+            assert (await pair.peer.read_frame()).rsv == (RSV1 if is_compressed else 0)
 
 
 @pytest.mark.parametrize("how", METHODS)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.stacks import STACKS, Stack, run
 
-from picows import WSCloseCode, WSMsgType, WSTransport
+from picows import WSCloseCode, WSDisconnectCause, WSMsgType, WSTransport
 from picows.testing import wire
 from picows.testing.recorder import Pair, paired
 from picows.testing.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Frame
@@ -274,3 +276,52 @@ async def test_wrong_arguments_raise(
         with pytest.raises(TypeError, match=method):
             getattr(pair.transport, method)(*arguments, **keywords)
         await assert_usable(pair)
+
+
+RESERVED = 0xB
+TCP_STACKS = [each for each in STACKS if not each.tls]
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("stack", TCP_STACKS, ids=str)
+def test_after_write_eof_only_the_user_is_told(
+    stack: Stack, role: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A PONG and a CLOSE that nobody asked for printed "Exception ignored"."""
+    printed: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", printed.append)
+
+    async def main() -> None:
+        async with paired(role, use_aiofastnet=stack.use_aiofastnet) as pair:
+            pair.transport.underlying_transport.write_eof()
+            assert await pair.peer.read_rest() == []
+            pair.peer.send(Frame(PING, b"not answered"), Frame(TEXT, b"delivered"))
+            assert await pair.listener.until_frames(1) == [Frame(TEXT, b"delivered")]
+            for name in "send", "send_reuse_external_bytearray", "send_ping", "send_close":
+                with pytest.raises(RuntimeError, match="write_eof"):
+                    SENDS[name](pair.transport)
+            assert not pair.transport.is_close_frame_sent
+            with pytest.raises(ConnectionResetError):
+                await pair.transport.measure_roundtrip_time(1)
+            pair.peer.send(Frame(RESERVED))
+            await pair.listener.until_disconnected()
+            assert pair.transport.disconnect_info.cause == WSDisconnectCause.PROTOCOL_ERROR
+
+    run(stack.loop, main())
+    assert printed == []
+
+
+@pytest.mark.parametrize("stack", TCP_STACKS, ids=str)
+def test_after_write_eof_auto_ping_waits_for_bytes(stack: Stack) -> None:
+    """It ended the connection as if the listener had raised."""
+
+    async def main() -> None:
+        options: dict[str, Any] = {"enable_auto_ping": True, "auto_ping_idle_timeout": 0.05}
+        options |= {"auto_ping_reply_timeout": 0.05, "use_aiofastnet": stack.use_aiofastnet}
+        async with paired("server", **options) as pair:
+            pair.transport.underlying_transport.write_eof()
+            assert await pair.peer.read_rest() == []
+            await pair.listener.until_disconnected()
+            assert pair.transport.disconnect_info.cause == WSDisconnectCause.PING_TIMEOUT
+
+    run(stack.loop, main())

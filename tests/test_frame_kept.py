@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import random
 import subprocess
@@ -15,15 +14,13 @@ from typing import Any
 
 import pytest
 from support import driven, stacks
+from support.behind import PADDING, read_behind
 from support.stacks import Stack
 
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 from picows.testing import recorder as ours
 from picows.testing import wire
 from picows.testing.wire import Frame
-
-PADDING = 64
-"""So many bytes behind every payload may be read (shared/api.md, section 2)."""
 
 SIZES = [0, 1, 3, 125, 126, 1000, 65_535, 65_536, 262_000, 262_144, 300_000, 600_000]
 
@@ -258,25 +255,6 @@ def test_a_frame_that_was_not_kept_costs_no_new_one() -> None:
 
     driven.run(main())
     assert len(addresses) == 1
-
-
-class PyBuffer(ctypes.Structure):
-    _fields_ = [
-        ("buf", ctypes.c_void_p),
-        ("obj", ctypes.py_object),
-        ("len", ctypes.c_ssize_t),
-        ("rest", ctypes.c_void_p * 8),
-    ]
-
-
-def read_behind(frame: WSFrame) -> bytes:
-    """The bytes behind the payload, as a SIMD reader would load them."""
-    view = PyBuffer()
-    ctypes.pythonapi.PyObject_GetBuffer(ctypes.py_object(frame), ctypes.byref(view), 0)
-    try:
-        return ctypes.string_at(view.buf + view.len, PADDING)
-    finally:
-        ctypes.pythonapi.PyBuffer_Release(ctypes.byref(view))
 
 
 @pytest.mark.parametrize("role", ["client", "server"])

@@ -70,7 +70,7 @@ def test_every_python_file_has_its_tests(root):
     """test_NAME.py, test_FOLDER_NAME.py, or one that imports it by name."""
     tests = {path.stem: path.read_text("utf-8") for path in (root / "tests").glob("test_*.py")}
     for path in (root / "picows").rglob("*.py"):
-        folder, name = path.parent.name, path.stem
+        folder, name = ".".join(path.parent.relative_to(root / "picows").parts), path.stem
         has_own = f"test_{name}" in tests or f"test_{folder}_{name}" in tests
         naming = rf"^from picows\.{folder} import .*\b{name}\b|\bpicows\.{folder}\.{name}\b"
         is_named = any(re.search(naming, text, re.M) for text in tests.values())
@@ -86,8 +86,8 @@ def is_docstring(path):
 
 def test_sub_packages_are_installed(root):
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
-    found = {"picows"} | {
-        f"picows.{p.parent.name}" for p in (root / "picows").glob("*/__init__.py")
+    found = {
+        ".".join(p.parent.relative_to(root).parts) for p in (root / "picows").rglob("__init__.py")
     }
     assert set(project["tool"]["setuptools"]["packages"]) == found
 

@@ -11,11 +11,18 @@ import sys
 from collections.abc import Sequence
 
 from .. import __version__
-from . import bench, connect, demo, ping, serve
+from . import bench, connect, demo, ping, run, serve
 from .screen import MissingRichError
 from .status import Status
 
-_VERBS = {"connect": connect, "serve": serve, "ping": ping, "bench": bench, "demo": demo}
+_VERBS = {
+    "connect": connect,
+    "serve": serve,
+    "run": run,
+    "ping": ping,
+    "bench": bench,
+    "demo": demo,
+}
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -21,6 +21,11 @@ def positive_number(text: str) -> float:
     return number
 
 
+def seconds(text: str) -> float:
+    """A finite number of seconds, 0 or more."""
+    return 0.0 if text == "0" else positive_number(text)
+
+
 def whole_number(lowest: int, highest: int | None = None) -> Callable[[str], int]:
     """A reader of whole numbers from `lowest` to `highest`."""
     limits = f"of at least {lowest}" if highest is None else f"from {lowest} to {highest}"

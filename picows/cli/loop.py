@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
 
-_Result = TypeVar("_Result")
+from ..loop.run import run_in_loop
+
+__all__ = ["add_loop_option", "run_in_loop"]
 
 
 def add_loop_option(parser: argparse.ArgumentParser) -> None:
@@ -19,17 +18,6 @@ def add_loop_option(parser: argparse.ArgumentParser) -> None:
         metavar="{asyncio,uvloop}",
         help="event loop (default: %(default)s)",
     )
-
-
-def run_in_loop(name: str, main: Coroutine[Any, Any, _Result]) -> _Result:
-    """Run a coroutine to its end. Ctrl-C cancels it; KeyboardInterrupt if it lets that happen."""
-    factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
-    if name == "uvloop":
-        import uvloop
-
-        factory = uvloop.new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(main)
 
 
 def _loop_name(text: str) -> str:

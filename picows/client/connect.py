@@ -22,6 +22,11 @@ from ..loop.checks import (
 from ..loop.choose import has_own_transport
 from ..loop.options import Options, WSLoggerLike, check_aiofastnet, resolve_logger
 from ..loop.state import loop_state, network_of
+from ..values.compression import (
+    WSPermessageDeflate,
+    check_no_other_offer,
+    compression_offer,
+)
 from ..values.exceptions import WSInvalidStatusError
 from ..values.handshake import WSUpgradeRequest, WSUpgradeResponse
 from ..values.header_text import WSHeadersLike, header_pairs
@@ -66,6 +71,7 @@ async def ws_connect(
     use_aiofastnet: bool | None = None,
     strict: bool = False,
     coalesce_sends: bool = False,
+    permessage_deflate: bool | WSPermessageDeflate = False,
     **kwargs: Any,
 ) -> tuple[WSTransport, _Listener]:
     """Open a WebSocket connection (RFC 6455, 4.1).
@@ -120,6 +126,10 @@ async def ws_connect(
             callbacks end, gathered sends have not left and do not count in
             `get_write_buffer_size()`. Sends outside of callbacks, and `ws_broadcast`, are written
             at once.
+        permessage_deflate: compress messages if the server does too (RFC 7692). True, or a
+            WSPermessageDeflate with options. Frames then arrive inflated, without RSV1; reserved
+            bits and the order of fragments are checked as with `strict`; `send` refuses
+            `rsv1=True`. With False, RSV1 and what is in such frames are the listener's.
         kwargs: for `loop.create_connection`, except `ssl`, `sock` and `all_errors`. If a name has
             several addresses, the first that answers is taken (docs/proxies.md). With `path` they
             are for `loop.create_unix_connection`: the connection, and those of redirects, go to
@@ -157,6 +167,7 @@ async def ws_connect(
         auto_ping_idle_timeout=auto_ping_idle_timeout,
         auto_ping_reply_timeout=auto_ping_reply_timeout,
         auto_ping_strategy=auto_ping_strategy,
+        permessage_deflate=permessage_deflate,
     )
     shared = (loop_state(loop), loop, logger, ws_listener_factory, options)
     takes_handshake = _takes_handshake(ws_listener_factory)
@@ -169,6 +180,7 @@ async def ws_connect(
     check_connect_options(kwargs)
     max_redirects = whole_number("max_redirects", max_redirects)
     hop = Hop(parse_url(url), header_pairs(extra_headers))
+    offer = _offer(options.compression, hop.extra_headers)
     through = _parse_proxy(proxy, proxy_ssl_context)
     tls = Tls(ssl_context, _take_tls_options(kwargs))
     path = kwargs.pop("path", None)
@@ -192,7 +204,7 @@ async def ws_connect(
     redirects = 0
     while True:
         key = base64.b64encode(os.urandom(16))
-        request, request_bytes = build_request(hop.url, key.decode(), hop.extra_headers)
+        request, request_bytes = build_request(hop.url, key.decode(), [*hop.extra_headers, *offer])
         endpoint = Endpoint(*shared, takes_handshake, request, request_bytes, key)
         try:
             protocol = await _open(through, dialer, endpoint, hop, tls, seconds_max)
@@ -221,6 +233,16 @@ async def _upgraded(protocol: Protocol) -> tuple[WSTransport, WSListener]:
         transport.disconnect(graceful=False)
         raise
     return transport, cast(WSListener, protocol.listener)
+
+
+def _offer(
+    compression: WSPermessageDeflate | None, extra_headers: list[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """The header that offers compression, if it is wanted."""
+    if compression is None:
+        return []
+    check_no_other_offer(extra_headers)
+    return [("Sec-WebSocket-Extensions", compression_offer(compression))]
 
 
 def _parse_proxy(proxy: str | None, ssl_context: SSLContext | None) -> Proxy | None:

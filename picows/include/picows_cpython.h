@@ -44,6 +44,10 @@ extern "C" {
 #define PICOWS_PY_RSV1 0x40u
 #define PICOWS_PY_RSV2 0x20u
 #define PICOWS_PY_RSV3 0x10u
+/* For send(), with the flags of the first frame of a message: whether it is compressed where both sides
+ * have agreed on permessage_deflate. Without either the threshold decides. */
+#define PICOWS_PY_COMPRESS 0x01u
+#define PICOWS_PY_NO_COMPRESS 0x02u
 
 /* Bytes in front of a payload that send_reuse() writes a frame header into. */
 #define PICOWS_PY_HEADROOM 14

@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib.util
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from .._native import WSAutoPingStrategy
+from ..values.compression import WSPermessageDeflate, read_compression
 from .checks import check_seconds, whole_number
 
 #: Level of the most detailed log lines, below `logging.DEBUG`.
@@ -34,6 +35,9 @@ class Options:
     auto_ping_idle_timeout: float
     auto_ping_reply_timeout: float
     auto_ping_strategy: WSAutoPingStrategy
+    permessage_deflate: bool | WSPermessageDeflate
+    #: What the last one stands for.
+    compression: WSPermessageDeflate | None = field(init=False)
 
     def __post_init__(self) -> None:
         if self.websocket_handshake_timeout is None:
@@ -48,6 +52,7 @@ class Options:
         WSAutoPingStrategy(self.auto_ping_strategy)
         if whole_number("max_frame_size", self.max_frame_size) < 0:
             raise ValueError("max_frame_size must be at least 0")
+        object.__setattr__(self, "compression", read_compression(self.permessage_deflate))
 
 
 def resolve_logger(name: WSLoggerLike, default: str) -> logging.Logger | logging.LoggerAdapter[Any]:

@@ -7,10 +7,15 @@ import errno
 import socket
 from asyncio.trsock import TransportSocket
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from .._native import WSTransport
+from .tls_server import Connection
+
 if TYPE_CHECKING:
-    from .._native import Acceptor
+    from .._native import Acceptor, TcpTransport
+    from ..values.handshake import WSUpgradeResponse
     from .tls_server import TlsAcceptor
 
 #: What accept() raises when file descriptors or memory for one more connection are lacking.
@@ -126,6 +131,11 @@ class TcpServer(asyncio.AbstractServer):
         """Close the transports of all connections; what waits to be sent is dropped."""
         self._disconnect_clients(graceful=False)
 
+    def connections(self) -> list[WSTransport]:
+        """The connections whose opening handshake is done."""
+        ends = (end for acceptor in self._acceptors for end in acceptor.transports())
+        return [transport for end in ends if (transport := _open_one(end)) is not None]
+
     def _disconnect_clients(self, graceful: bool) -> None:
         for acceptor in self._acceptors:
             for transport in acceptor.transports():
@@ -162,3 +172,13 @@ class TcpServer(asyncio.AbstractServer):
     def _retry(self, sock: socket.socket) -> None:
         if sock in self._listeners:
             self._listen(sock)
+
+
+def _open_one(end: WSTransport | TcpTransport | Connection) -> WSTransport | None:
+    """The transport, if its opening handshake is done."""
+    transport = end.transport if isinstance(end, Connection) else end
+    if not isinstance(transport, WSTransport):
+        return None
+    response: WSUpgradeResponse | None = transport.response  # None before there is an answer
+    is_open = response is not None and response.status == HTTPStatus.SWITCHING_PROTOCOLS
+    return transport if is_open else None

@@ -15,6 +15,7 @@ from ..loop.checks import check_callable, check_path, checked_port, whole_number
 from ..loop.choose import SHUTDOWN_SECONDS, has_own_transport, own_engine
 from ..loop.options import Options, WSLoggerLike, check_aiofastnet, resolve_logger
 from ..loop.state import loop_state, network_of
+from ..values.compression import WSPermessageDeflate
 from ..values.handshake import WSUpgradeRequest, WSUpgradeResponseWithListener
 from .bind import bind_sockets, bind_unix, unlinker
 from .listening import TcpServer
@@ -65,6 +66,7 @@ async def ws_create_server(
     use_aiofastnet: bool | None = None,
     strict: bool = False,
     coalesce_sends: bool = False,
+    permessage_deflate: bool | WSPermessageDeflate = False,
     max_pending_handshakes: int = 16384,
     **kwargs: Any,
 ) -> asyncio.Server:
@@ -111,6 +113,11 @@ async def ws_create_server(
             callbacks end, gathered sends have not left and do not count in
             `get_write_buffer_size()`. Sends outside of callbacks, and `ws_broadcast`, are written
             at once.
+        permessage_deflate: compress messages if the client does too (RFC 7692). True, or a
+            WSPermessageDeflate with options. Frames then arrive inflated, without RSV1; reserved
+            bits and the order of fragments are checked as with `strict`; `send` refuses
+            `rsv1=True`. With False, RSV1 and what is in such frames are the listener's.
+            A response with a Sec-WebSocket-Extensions of its own is sent as it is, without it.
         max_pending_handshakes: how many connections may be in their opening handshake, including
             the TLS handshake. One more disconnects the oldest of them.
         kwargs: for `loop.create_server` (`ssl`, `reuse_port`, `backlog`, `sock`, ...). With
@@ -142,12 +149,29 @@ async def ws_create_server(
         auto_ping_idle_timeout=auto_ping_idle_timeout,
         auto_ping_reply_timeout=auto_ping_reply_timeout,
         auto_ping_strategy=auto_ping_strategy,
+        permessage_deflate=permessage_deflate,
     )
     pending_max = whole_number("max_pending_handshakes", max_pending_handshakes)
     endpoint = Endpoint(
         *(loop_state(loop), loop, logger, ws_listener_factory, options), pending_max=pending_max
     )
     kwargs.pop("zero_copy_unsafe_ssl_write", None)  # an option of old versions
+    return await listen(
+        loop, endpoint, logger, websocket_handshake_timeout, use_aiofastnet, host, port, kwargs
+    )
+
+
+async def listen(
+    loop: asyncio.AbstractEventLoop,
+    endpoint: Endpoint,
+    logger: logging.Logger | logging.LoggerAdapter[Any],
+    handshake_timeout: float | None,
+    use_aiofastnet: bool | None,
+    host: Any,
+    port: int | str | bytes | None,
+    kwargs: dict[str, Any],
+) -> asyncio.Server:
+    """Have an endpoint take the connections to an address, as `ws_create_server` says."""
     port = checked_port(port)
     path = kwargs.pop("path", None)
     check_path(path)
@@ -167,8 +191,8 @@ async def ws_create_server(
         if path is not None:
             return await _listen_at_path(loop, accept_at, path, **kwargs)
         return await _listen(loop, accept_at, host, port, **kwargs)
-    if is_tls and network is None and (websocket_handshake_timeout or 0) > 0:
-        kwargs.setdefault("ssl_handshake_timeout", websocket_handshake_timeout)
+    if is_tls and network is None and (handshake_timeout or 0) > 0:
+        kwargs.setdefault("ssl_handshake_timeout", handshake_timeout)
     name = "create_server"
     address: tuple[Any, ...] = (host, port)
     if path is not None:

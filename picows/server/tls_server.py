@@ -12,10 +12,13 @@ import logging
 import socket
 from collections.abc import Callable
 from ssl import PROTOCOL_TLS_CLIENT, SSLContext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._native import Endpoint
 from ..loop.checks import check_tls_seconds
+
+if TYPE_CHECKING:
+    from .._native import WSTransport
 
 #: How many connections are accepted before other callbacks of the event loop get their turn.
 _BATCH_SIZE_MAX = 64
@@ -155,9 +158,14 @@ class Connection:
         """The protocol's last word."""
         self._acceptor.discard(self)
 
+    @property
+    def transport(self) -> WSTransport | None:
+        """None in the handshakes."""
+        return self._protocol.transport
+
     def disconnect(self, graceful: bool) -> None:
         """Disconnect the transport. A connection in its TLS handshake has nothing to say."""
-        transport = self._protocol.transport
+        transport = self.transport
         if transport is None:
             self.give_up()
         else:

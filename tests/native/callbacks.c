@@ -207,7 +207,7 @@ static PyObject *misuse(PyObject *module, PyObject *args)
     case 0: status = api->send(transport, 7, "", 0, PICOWS_PY_FIN); break;
     case 1: status = api->send(transport, PICOWS_PY_TEXT, NULL, 1, PICOWS_PY_FIN); break;
     case 2: status = api->send(transport, PICOWS_PY_TEXT, "", -1, PICOWS_PY_FIN); break;
-    case 3: status = api->send(transport, PICOWS_PY_TEXT, "", 0, 1); break;
+    case 3: status = api->send(transport, PICOWS_PY_TEXT, "", 0, 4); break;
     case 4: status = api->send_reuse(transport, PICOWS_PY_TEXT, NULL, 0, PICOWS_PY_FIN); break;
     case 5: status = api->send_reuse(transport, PICOWS_PY_TEXT, memory, -1, PICOWS_PY_FIN); break;
     case 6: status = api->send_ping(transport, memory, 126); break;
@@ -215,6 +215,20 @@ static PyObject *misuse(PyObject *module, PyObject *args)
     case 8: status = api->send_close(transport, 1000, "\xff", 1); break;
     }
     if (status < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+/* send_flagged(transport, bytes, flags) */
+static PyObject *send_flagged(PyObject *module, PyObject *args)
+{
+    picows_py_transport *transport;
+    const char *message;
+    Py_ssize_t size;
+    unsigned int flags;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "Oy#I", &transport, &message, &size, &flags)
+        || api->send(transport, PICOWS_PY_BINARY, message, size, PICOWS_PY_FIN | flags) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
@@ -240,6 +254,7 @@ static PyMethodDef methods[] = {
     {"send_everything", send_everything, METH_O, NULL},
     {"disconnect", disconnect, METH_VARARGS, NULL},
     {"misuse", misuse, METH_VARARGS, NULL},
+    {"send_flagged", send_flagged, METH_VARARGS, NULL},
     {"frame_close", frame_close, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };

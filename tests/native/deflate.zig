@@ -151,7 +151,7 @@ export fn negotiation_check(value: [*]const u8, size: usize, flags: u8, server_b
             1 => .any,
             else => .{ .bits = @intCast(client_bits) },
         },
-    })) {
+    }, .refused)) {
         .declined => return 0,
         .failure => return -1,
         .agreement => |agreement| {

@@ -136,6 +136,10 @@ def disconnect(WSTransport transport, graceful=None):
         transport.disconnect(graceful)
 
 
+def send_compressed(WSTransport transport, message, compress):
+    transport.send(WSMsgType.BINARY, message, True, False, False, False, compress)
+
+
 def misuse(WSTransport transport, str how):
     """Each raises: the error value of the C function is not lost on the way."""
     cdef char memory[HEADROOM]

@@ -12,7 +12,8 @@ import re
 from pathlib import Path
 
 #: The command line says itself what to do, and tests read their messages beside their source.
-NOT_THE_LIBRARY = {"cli", "testing"}
+#: The texts of picows.websockets are those of websockets; docs/websockets.md names the others.
+NOT_THE_LIBRARY = {"cli", "testing", "websockets"}
 #: The reason phrases of HTTP, which only go onto the wire.
 NOT_TEXT = {"status.zig"}
 #: Texts that are no messages.

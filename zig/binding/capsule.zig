@@ -72,6 +72,19 @@ fn slice(data: ?[*]u8, size: c.Py_ssize_t) Error![]u8 {
     return start[0..@intCast(size)];
 }
 
+/// PICOWS_PY_COMPRESS and PICOWS_PY_NO_COMPRESS, which go with the flags of a frame.
+const compress_flag: c_uint = 0x01;
+const no_compress_flag: c_uint = 0x02;
+
+fn readWish(flags: c_uint) Error!?bool {
+    return switch (flags & (compress_flag | no_compress_flag)) {
+        0 => null,
+        compress_flag => true,
+        no_compress_flag => false,
+        else => errors.raise("ValueError", "flags must not have both PICOWS_PY_COMPRESS and PICOWS_PY_NO_COMPRESS"),
+    };
+}
+
 /// PICOWS_PY_FIN and so on: the high half of a frame's first byte (RFC 6455 5.2).
 fn readFlags(value: c_uint) Error!core.Flags {
     if (value & ~@as(c_uint, 0xF0) != 0) return errors.raise("ValueError", "flags must be a combination of PICOWS_PY_FIN, PICOWS_PY_RSV1, PICOWS_PY_RSV2 and PICOWS_PY_RSV3");
@@ -80,7 +93,9 @@ fn readFlags(value: c_uint) Error!core.Flags {
 
 fn send(self: *WSTransport, msg_type: c_int, payload: ?[*]u8, size: c.Py_ssize_t, flags: c_uint) callconv(.c) c_int {
     const data = slice(payload, size) catch return -1;
-    return status(calls.send(self, msg_type, data, null, readFlags(flags) catch return -1));
+    const wish = readWish(flags) catch return -1;
+    const frame_flags = readFlags(flags & ~(compress_flag | no_compress_flag)) catch return -1;
+    return status(calls.send(self, msg_type, data, null, frame_flags, wish));
 }
 
 fn sendReuse(self: *WSTransport, msg_type: c_int, payload: ?[*]u8, size: c.Py_ssize_t, flags: c_uint) callconv(.c) c_int {

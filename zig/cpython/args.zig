@@ -69,6 +69,12 @@ pub fn boolean(value: ?*Object, default: bool) Error!bool {
     return o.isTrue(value orelse return default);
 }
 
+/// A truth value; null where the argument was not given, or is None.
+pub fn choice(value: ?*Object) Error!?bool {
+    const object = value orelse return null;
+    return if (o.isNone(object)) null else try o.isTrue(object);
+}
+
 /// The bytes of a message while a call lasts: a str as UTF-8, a contiguous bytes-like object, or None for nothing.
 pub const Message = struct {
     data: []const u8,

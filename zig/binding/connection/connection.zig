@@ -2,6 +2,7 @@
 
 const core = @import("core");
 const c = @import("cpython").capi;
+const Compression = @import("compression.zig").Compression;
 const ending = @import("ending.zig");
 const o = @import("cpython").object;
 const ping = @import("ping.zig");
@@ -19,6 +20,8 @@ pub const Connection = struct {
     /// The rules of the protocol, and where the connection stands in them.
     session: core.Session,
     input: Input = .{},
+    /// Set if the opening handshake has agreed on permessage-deflate.
+    compression: ?*Compression = null,
     /// While frames are delivered: what is left of the bytes, in the hands of `delivery.deliver`.
     rest: ?*[]u8 = null,
     /// What a listener in native code wants to be told of: all frames of a read were shown. What it sends is gathered still.

@@ -1,11 +1,14 @@
 //! From received bytes to the listener: frames in order, and answers to PING.
 
+const compression = @import("compression.zig");
 const core = @import("core");
 const o = @import("cpython").object;
 const ending = @import("ending.zig");
 const errors = @import("cpython").errors;
+const outbox = @import("outbox.zig");
 const pong = @import("pong.zig");
 const send = @import("send.zig");
+const Chunk = @import("../memory/chunk.zig").Chunk;
 const Connection = @import("connection.zig").Connection;
 const Input = @import("../memory/receive_buffer.zig").Input;
 const WSFrame = @import("../frame/frame.zig").WSFrame;
@@ -30,24 +33,27 @@ pub fn deliver(transport: *WSTransport, received: Input.Received, bytes: []u8) E
         switch (connection.session.receive(rest)) {
             .data => |frame| {
                 rest = rest[frame.size..];
-                try deliverFrame(transport, listener, frame, rest, received);
+                if (connection.compression != null and connection.session.piece().is_compressed)
+                    try deliverCompressed(transport, listener, frame, rest)
+                else
+                    try deliverFrame(transport, listener, frame, rest, received.chunk);
             },
             .pong => |answer| {
                 rest = rest[answer.frame.size..];
-                try deliverFrame(transport, listener, answer.frame, rest, received);
+                try deliverFrame(transport, listener, answer.frame, rest, received.chunk);
             },
             .ping => |frame| {
                 rest = rest[frame.size..];
                 if (connection.endpoint.options.enable_auto_pong)
                     try answerPing(transport, frame.payload)
                 else
-                    try deliverFrame(transport, listener, frame, rest, received);
+                    try deliverFrame(transport, listener, frame, rest, received.chunk);
             },
             .close => |said| {
                 rest = rest[said.frame.size..];
                 pong.end(transport);
                 try send.noteClose(transport, .recv, said.code, said.reason);
-                try deliverFrame(transport, listener, said.frame, rest, received);
+                try deliverFrame(transport, listener, said.frame, rest, received.chunk);
             },
             .need_more => |frame_size| {
                 try connection.input.keep(connection.endpoint.loop_state, received, rest, frame_size);
@@ -84,13 +90,35 @@ pub fn yieldRest(connection: *Connection) Error!void {
     connection.rest = null;
 }
 
-fn deliverFrame(transport: *WSTransport, listener: *WSListener, parsed: core.Frame, rest: []const u8, received: Input.Received) Error!void {
+fn deliverFrame(transport: *WSTransport, listener: *WSListener, parsed: core.Frame, rest: []const u8, chunk: *Chunk) Error!void {
     const loop = transport.connection().endpoint.loop_state;
     const frame = try WSFrame.obtain(loop, parsed, rest.len, !core.header.startsWithFrame(rest));
     var callback: ending.Callback = .on_ws_frame;
     const result = show(transport, listener, frame, &callback);
-    frame.settle(loop, received.chunk);
+    frame.settle(loop, chunk);
     result catch try ending.listenerError(transport, callback);
+}
+
+/// A frame of a compressed message is shown as if it had never been compressed.
+noinline fn deliverCompressed(transport: *WSTransport, listener: *WSListener, parsed: core.Frame, rest: []const u8) Error!void {
+    const connection = transport.connection();
+    const inflated = compression.inflate(transport, parsed.payload) catch {
+        outbox.abandon(transport); // what follows could not be read
+        return error.Python;
+    };
+    const plain = switch (inflated) {
+        .plain => |plain| plain,
+        .failure => |failure| {
+            _ = connection.session.fail(failure);
+            return ending.protocolError(transport, failure);
+        },
+    };
+    const codec = connection.endpoint.loop_state.codec.?;
+    defer codec.keepPlain(plain.room, plain.size);
+    var frame = parsed;
+    frame.payload = plain.room.bytes()[0..plain.size];
+    frame.flags.rsv1 = false;
+    try deliverFrame(transport, listener, frame, rest, plain.room.chunk);
 }
 
 /// Shows a frame to the listener, first as a possible answer to a ping. If that raises, `callback` says so.
@@ -107,5 +135,5 @@ fn show(transport: *WSTransport, listener: *WSListener, frame: *WSFrame, callbac
 
 fn answerPing(transport: *WSTransport, payload: []const u8) Error!void {
     ending.debug(transport, "PING received");
-    send.pong(transport, payload) catch transport.surface();
+    send.pong(transport, payload) catch outbox.surfaceUnlessRefused(transport);
 }

@@ -138,6 +138,11 @@ fn keepException(transport: *WSTransport, exception: *Object) void {
     @atomicStore(?*Object, &connection.exception, o.incref(exception), .release);
 }
 
+/// A user ends the connection because of what it received: as for a failure of the peer, but nothing is logged.
+pub fn userFailure(transport: *WSTransport, answer: Answer) void {
+    if (transport.is_disconnected == 0) end(transport, .own_close, answer);
+}
+
 /// Sends a CLOSE, ends the input and disconnects a little later.
 fn end(transport: *WSTransport, cause: Cause, answer: Answer) void {
     report(transport, cause, answer);
@@ -150,7 +155,7 @@ pub fn report(transport: *WSTransport, cause: Cause, answer: Answer) void {
     connection.session.drop();
     pong.end(transport);
     if (connection.cause == null) connection.cause = cause;
-    send.close(transport, answer.code, answer.reason) catch transport.surface();
+    send.close(transport, answer.code, answer.reason) catch outboxes.surfaceUnlessRefused(transport);
 }
 
 /// Disconnects once the peer had time to read what was sent. What arrives meanwhile is read and dropped: closing a socket

@@ -20,7 +20,7 @@ pub const Endpoint = extern struct {
     request: *Object,
     request_bytes: *Object,
     key: *Object,
-    /// A client's factory takes (request, response).
+    /// A client's factory takes (request, response); a server's takes (request, transport), and requests of any method.
     factory_takes_handshake: bool,
     pending: Pending,
     is_client: bool,

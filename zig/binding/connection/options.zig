@@ -5,6 +5,7 @@ const std = @import("std");
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
 const errors = @import("cpython").errors;
+const Compression = @import("compression_options.zig").Options;
 const AutoPingStrategy = @import("../state/enums.zig").AutoPingStrategy;
 const Object = o.Object;
 const Error = o.Error;
@@ -22,6 +23,7 @@ pub const Options = extern struct {
     auto_ping_strategy: AutoPingStrategy,
     auto_ping_idle_timeout: f64,
     auto_ping_reply_timeout: f64,
+    compression: Compression,
 
     /// Of the attributes of these names.
     pub fn read(given: *Object) Error!Options {
@@ -40,6 +42,7 @@ fn convert(comptime T: type, value: *Object) Error!T {
     return switch (T) {
         f64 => o.toFloat(value),
         bool => o.isTrue(value),
+        Compression => .read(value),
         usize => std.math.cast(usize, try wholeNumber(value)) orelse errors.raise("ValueError", "max_frame_size must be at least 0"),
         AutoPingStrategy => std.enums.fromInt(AutoPingStrategy, try wholeNumber(value)) orelse
             errors.raise("ValueError", "auto_ping_strategy must be a WSAutoPingStrategy"),

@@ -4,6 +4,7 @@
 
 const std = @import("std");
 const core = @import("core");
+const c = @import("cpython").capi;
 const o = @import("cpython").object;
 const clock = @import("../eventloop/clock.zig");
 const errors = @import("cpython").errors;
@@ -49,13 +50,15 @@ pub const Outbox = struct {
     shared: enum(u8) { no, yes } = .no,
     /// Whether frames are gathered: while callbacks of a read run, if `coalesce_sends` asks for it.
     gathering: enum(u8) { off, on } = .off,
-    life: enum(u8) { open, ended } = .open,
+    /// `refusing`: the user has ended our side with write_eof(), so that the transport refuses whatever is sent. `ended`: nothing is
+    /// sent any more.
+    life: enum(u8) { open, refusing, ended } = .open,
     gathered: Gathered = .{},
 
     /// What always holds, between any two calls.
     pub fn invariants(self: *const Outbox) bool {
         const is_gathering = self.gathering == .on or self.gathered.size == 0;
-        const is_ended = self.life == .open or self.gathered.size == 0;
+        const is_ended = self.life != .ended or self.gathered.size == 0;
         return is_gathering and is_ended and self.way == self.find();
     }
 
@@ -65,14 +68,14 @@ pub const Outbox = struct {
     }
 
     fn find(self: *const Outbox) Way {
-        return if (self.life == .open and self.gathering == .on) .gathered else self.findNext();
+        return if (self.life != .ended and self.gathering == .on) .gathered else self.findNext();
     }
 
     /// The way of what is not gathered.
     fn findNext(self: *const Outbox) Way {
         if (self.life == .ended) return .nowhere;
         if (self.stream.encrypts()) return .tls;
-        if (self.stream.socket == socket.none) return .transport;
+        if (self.stream.socket == socket.none or self.life == .refusing) return .transport;
         return if (self.waiting == .no and self.stream.closed_by == .transport) .socket else .ask;
     }
 
@@ -96,6 +99,12 @@ pub const Outbox = struct {
     /// Bytes wait in the transport, or may: somebody else gave it some.
     pub fn noteWaiting(self: *Outbox) void {
         self.waiting = .yes;
+        self.update();
+    }
+
+    /// The transport says that our side has ended.
+    fn refuse(self: *Outbox) void {
+        self.life = .refusing;
         self.update();
     }
 
@@ -200,7 +209,7 @@ pub fn waiting(transport: *WSTransport) Error!usize {
 
 /// Whether frames have no effect any more: our CLOSE was sent, or nothing is sent any more.
 pub fn isOver(transport: *WSTransport) bool {
-    return isEnded(transport) or !transport.connection().session.closing.state.maySend();
+    return of(transport).life != .open or isEnded(transport) or !transport.connection().session.closing.state.maySend();
 }
 
 /// Whether nothing at all is sent any more.
@@ -270,11 +279,21 @@ noinline fn handOver(transport: *WSTransport, sent: usize, source: Source) Error
     defer o.decref(rest);
     of(transport).noteWaiting();
     // Where nothing was sent there may have been an error, which the transport meets when it tries.
-    if (sent == 0) try streams.write(transport, rest) else try streams.keep(transport, rest);
+    const result = if (sent == 0) streams.write(transport, rest) else streams.keep(transport, rest);
+    result catch |failure| {
+        if (streams.isRefusal() and of(transport).life == .open) of(transport).refuse();
+        return failure;
+    };
 }
 
-/// Ends a connection on which nothing can follow what was sent.
-fn abandon(transport: *WSTransport) void {
+/// Something that nobody asked for could not be sent. That a transport refuses it whose user has ended our side is as it
+/// should be.
+pub fn surfaceUnlessRefused(transport: *WSTransport) void {
+    if (of(transport).life == .refusing and streams.isRefusal()) c.PyErr_Clear() else transport.surface();
+}
+
+/// Ends a connection on which nothing can follow what was sent, or what was received.
+pub fn abandon(transport: *WSTransport) void {
     const aside: errors.Aside = .begin();
     defer aside.end();
     transport.disconnect(false) catch transport.surface();

@@ -85,7 +85,11 @@ fn ping(transport: *WSTransport) Error!void {
     connection.auto_ping = .waiting;
     connection.looks = 0;
     connection.silent_since = clock.now(transport.state);
-    if (!outbox.isOver(transport)) pong.send(transport, pong.auto) catch return ending.listenerError(transport, .send_user_specific_ping);
+    if (!outbox.isOver(transport)) pong.send(transport, pong.auto) catch {
+        // Our side has ended meanwhile: as after our CLOSE, any byte shows that the peer is there.
+        if (!outbox.isOver(transport)) return ending.listenerError(transport, .send_user_specific_ping);
+        outbox.surfaceUnlessRefused(transport);
+    };
     if (!connection.isInputEnded()) try schedule(transport, connection.endpoint.options.auto_ping_reply_timeout);
 }
 

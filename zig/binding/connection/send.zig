@@ -55,7 +55,7 @@ pub fn share(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, pa
 
 /// Sends a frame around a payload that stays where it is: the header goes in front of it, a client masks it in place.
 pub fn reuse(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, payload: [*]u8, size: usize) Error!void {
-    if (outbox.isOver(transport)) return;
+    if (outbox.isEnded(transport) or !transport.connection().session.closing.state.maySend()) return;
     // The payload is small, and is known by its hash once it is answered.
     if (opcode == .ping) return copy(transport, opcode, flags, payload[0..size]);
     const key: ?[4]u8 = if (transport.is_client_side != 0) transport.connection().endpoint.loop_state.nextKey() else null;

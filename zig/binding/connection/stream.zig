@@ -104,6 +104,11 @@ pub fn keep(transport: *WSTransport, data: *Object) Error!void {
     try own.keep(transport.underlying_transport, data);
 }
 
+/// Whether the exception that is set is what transports raise if something is written behind write_eof().
+pub fn isRefusal() bool {
+    return c.PyErr_ExceptionMatches(c.exception("RuntimeError")) != 0;
+}
+
 /// Asks the transport how many bytes wait in it.
 pub fn waiting(transport: *WSTransport) Error!usize {
     if (of(transport).own) |own| return own.waiting(transport.underlying_transport);

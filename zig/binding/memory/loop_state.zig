@@ -12,6 +12,7 @@ const errors = @import("cpython").errors;
 const State = @import("../state/state.zig").State;
 const chunks = @import("chunk.zig");
 const Chunk = chunks.Chunk;
+const Codec = @import("codec.zig").Codec;
 const Room = chunks.Room;
 const Object = o.Object;
 const Error = o.Error;
@@ -44,6 +45,8 @@ pub const LoopState = extern struct {
     spare_large: ?*Chunk,
     /// Ciphertext that was received, and that is to be sent.
     scratch: [2]?*Chunk,
+    /// For those that compress; made when first wanted.
+    codec: ?*Codec,
     /// The Hub, which watches the connections of our own TCP transport. Borrowed: it belongs to the event loop.
     hub: ?*Object,
     /// How many forks lie between this process and the one that made this, so that connections of a parent are known.
@@ -227,6 +230,7 @@ fn dealloc(self: *LoopState) callconv(.c) void {
     o.clear(&self.output);
     o.clear(&self.spare_large);
     for (&self.scratch) |*chunk| o.clear(chunk);
+    if (self.codec) |codec| codec.deinit();
     c.PyMem_Free(self.keys);
     o.free(&self.ob);
 }

@@ -52,6 +52,7 @@ fn connected(self: *MessageListener, transport: *WSTransport) Error!void {
     session.parser.text_check = if (self.by_frame or self.decoding == .bytes) .none else .fragments;
     session.parser.message.size_max = self.limits.message_size_max;
     session.parser.message.frame_count_max = self.limits.frame_count_max;
+    if (connection.compression) |compression| compression.tighten(session);
     connection.read_end = receiving.wake;
     try o.callMethodVoid(self.object(), self.state.names.on_ws_connected, .{transport});
 }

@@ -56,6 +56,8 @@ pub const MessageListener = extern struct {
     is_ended: bool,
     is_full_told: bool,
     is_send_locked: bool,
+    /// A message is being taken frame by frame, so that nobody may take whole ones.
+    is_recv_locked: bool,
     wants_pongs: bool,
     /// The user has closed: what comes is not for him any more.
     is_leaving: bool,

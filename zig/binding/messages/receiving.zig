@@ -15,7 +15,8 @@ const Error = o.Error;
 
 /// A step of recv() and its like.
 pub fn step(self: *Coroutine, owner: *MessageListener) Error!Coroutine.Outcome {
-    if (owner.receiver) |other| if (other != self) return owner.raiseFrom(owner.state.names._conflict, .{});
+    const is_taken = if (owner.receiver) |other| other != self else owner.is_recv_locked and self.what != .frame;
+    if (is_taken) return owner.raiseFrom(owner.state.names._conflict, .{});
     if (try take(self, owner)) |message| return .{ .result = message };
     if (owner.is_ended) return owner.raiseFrom(owner.state.names._ended, .{ownedBoolean(self.what == .next)});
     const waiter = try owner.newWaiter();

@@ -1,10 +1,10 @@
 //! Sending messages: at once. Who wants to waits until the peer has taken enough of what is queued.
 
+const compression = @import("../connection/compression.zig");
 const core = @import("core");
 const args = @import("cpython").args;
 const c = @import("cpython").capi;
 const errors = @import("cpython").errors;
-const frames = @import("../connection/send.zig");
 const outboxes = @import("../connection/outbox.zig");
 const o = @import("cpython").object;
 const Coroutine = @import("coroutine.zig").Coroutine;
@@ -65,7 +65,7 @@ pub fn write(owner: *MessageListener, object: *Object, form: Form) Error!void {
     };
     var message = try args.Message.read(object);
     defer message.release();
-    try frames.share(owner.transport.?, opcode, .{ .fin = true }, message.data, message.constant);
+    try compression.send(owner.transport.?, opcode, .{ .fin = true }, message.data, message.constant, null);
 }
 
 /// Sends a message now. Whether more is welcome.

@@ -197,6 +197,7 @@ const attributes = [_]c.PyGetSetDef{
 
 const members = [_]c.PyMemberDef{
     .{ .name = "_is_send_locked", .type = c.T_BOOL, .offset = @offsetOf(MessageListener, "is_send_locked") },
+    .{ .name = "_is_recv_locked", .type = c.T_BOOL, .offset = @offsetOf(MessageListener, "is_recv_locked") },
     .{ .name = "_wants_pongs", .type = c.T_BOOL, .offset = @offsetOf(MessageListener, "wants_pongs") },
     .{},
 };

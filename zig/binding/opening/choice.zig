@@ -25,7 +25,11 @@ pub const Progress = enum(u8) { none, awaited, made, dropped };
 pub fn ask(protocol: *Protocol, transport: *WSTransport) Error!?*Object {
     const state = transport.state;
     if (protocol.choice == .made) return try take(protocol);
-    const result = try o.call(transport.connection().endpoint.listener_factory, .{transport.request});
+    const endpoint = transport.connection().endpoint;
+    const result = try if (endpoint.factory_takes_handshake)
+        o.call(endpoint.listener_factory, .{ transport.request, transport })
+    else
+        o.call(endpoint.listener_factory, .{transport.request});
     if (isChoice(state, result)) return result;
     defer o.decref(result);
     const decided = try o.check(c.PyObject_GetAttrString(@ptrCast(protocol), "decided"));

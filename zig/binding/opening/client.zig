@@ -1,6 +1,7 @@
 //! The opening handshake on a client (RFC 6455 4.1): a request out, an answer in, or an exception for ws_connect.
 
 const std = @import("std");
+const agreement = @import("agreement.zig");
 const core = @import("core");
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
@@ -77,6 +78,9 @@ fn readAnswer(protocol: *Protocol, transport: *WSTransport, bytes: []const u8, a
     const expected = core.opening.key.accept(try o.bytesData(endpoint.key));
     if (core.opening.response.check(head, &expected, endpoint.options.strict)) |failure| return raiseHeader(state, failure, head, raw_head, body, response);
     if (try checkTaken(endpoint.request_bytes, head)) |failure| return raiseHeader(state, failure, head, raw_head, body, response);
+    if (try agreement.check(transport, head)) |failure| {
+        return raiseField(agreement.field_name, failure.message(), imports.WSInvalidHeaderError, head, raw_head, body, response);
+    }
     o.replace(&transport.response, response);
     // What a factory that runs the event loop lets in is not behind the bytes that were read.
     protocol.reader = .{};
@@ -166,7 +170,11 @@ fn raiseHeader(state: *State, failure: core.opening.response.Failure, head: core
         .upgrade, .connection => imports.WSInvalidUpgradeError,
         else => imports.WSInvalidHeaderError,
     };
-    const text = try o.text(failure.message());
+    return raiseField(name, failure.message(), class, head, raw_head, body, response);
+}
+
+fn raiseField(name: []const u8, message: []const u8, class: *Object, head: core.http.Head, raw_head: []const u8, body: []const u8, response: *Object) Error {
+    const text = try o.text(message);
     defer o.decref(text);
     const name_object = try o.text(name);
     defer o.decref(name_object);

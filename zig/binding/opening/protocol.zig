@@ -296,7 +296,7 @@ fn resumeWriting(self: *Protocol, _: ?*Object) callconv(.c) ?*Object {
 pub fn resumed(self: *Protocol) Error!*Object {
     if (self.transport) |transport| {
         transport.connection().is_paused = false;
-        try send.heldPong(transport);
+        send.heldPong(transport) catch outboxes.surfaceUnlessRefused(transport);
     }
     return flowControl(self, "resume_writing", listeners.resumeIsDefault, "the queue has fallen below the low-water mark");
 }

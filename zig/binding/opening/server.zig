@@ -2,16 +2,19 @@
 
 const std = @import("std");
 const core = @import("core");
+const agreement = @import("agreement.zig");
 const args = @import("cpython").args;
 const c = @import("cpython").capi;
 const choices = @import("choice.zig");
 const o = @import("cpython").object;
 const ending = @import("../connection/ending.zig");
+const Endpoint = @import("../connection/endpoint.zig").Endpoint;
 const errors = @import("cpython").errors;
 const log = @import("../eventloop/log.zig");
 const pending = @import("pending.zig");
 const outbox = @import("../connection/outbox.zig");
 const upgrade = @import("opening.zig");
+const Compression = @import("../connection/compression.zig").Compression;
 const Protocol = @import("protocol.zig").Protocol;
 const State = @import("../state/state.zig").State;
 const WSListener = @import("../connection/listener.zig").WSListener;
@@ -37,11 +40,18 @@ pub fn received(protocol: *Protocol, transport: *WSTransport, bytes: []const u8)
     };
     const line = core.http.parseRequestLine(head.start_line) orelse return refuse(protocol, transport, 400, "malformed request line");
     protocol.is_head = core.opening.request.isHead(line);
-    if (core.opening.request.checkHttp(line, head)) |failure| return refuse(protocol, transport, failure.status(), failure.message());
+    if (core.opening.request.checkHttp(line, head)) |failure| {
+        if (!leaves(protocol.endpoint, failure)) return refuse(protocol, transport, failure.status(), failure.message());
+    }
     if (protocol.choice == .none) try makeRequest(transport, line, bytes[0..head.size]);
     const frames_follow = try answer(protocol, transport, line, head);
     if (protocol.choice == .awaited) try choices.hold(protocol, transport, bytes);
     return if (frames_follow) head.size else null;
+}
+
+/// Whether a factory that takes the transport decides about a request itself.
+fn leaves(endpoint: *const Endpoint, failure: core.opening.request.Failure) bool {
+    return endpoint.factory_takes_handshake and (failure == .method or failure == .http_version);
 }
 
 fn makeRequest(transport: *WSTransport, line: core.http.RequestLine, head: []const u8) Error!void {
@@ -96,15 +106,20 @@ fn accept(protocol: *Protocol, transport: *WSTransport, line: core.http.RequestL
         },
         .accept => |value| value,
     };
+    var compression = agreement.choose(&protocol.endpoint.options.compression, head);
     if (chosen.response) |response| {
         try setHeader(transport, response, "Sec-WebSocket-Accept", &accept_value);
+        // Extensions that the user's response has are those of the connection.
+        if (compression != null and try hasHeader(transport, response, agreement.field_name)) compression = null;
+        if (compression) |*answered| try setHeader(transport, response, agreement.field_name, answered.value());
         const data = try o.callMethod(response, transport.state.names.to_bytes, .{});
         checkTaken(head, data) catch |failure| {
             o.decref(data);
             return failure;
         };
         try sendAnswer(transport, response, data);
-    } else try respondPlainly(transport, &accept_value);
+    } else try respondPlainly(transport, &accept_value, if (compression) |*answered| answered.value() else null);
+    if (compression) |answered| try Compression.begin(transport, answered.agreement);
     return listener;
 }
 
@@ -122,10 +137,11 @@ fn checkTaken(head: core.http.Head, data: *Object) Error!void {
 }
 
 /// The answer that most servers give: nothing in it is theirs.
-fn respondPlainly(transport: *WSTransport, accept_value: *const [core.opening.key.accept_size]u8) Error!void {
+fn respondPlainly(transport: *WSTransport, accept_value: *const [core.opening.key.accept_size]u8, extensions: ?[]const u8) Error!void {
     var buffer: [core.opening.response.acceptance_size_max]u8 = undefined;
     var writer: core.write.Writer = .{ .buffer = &buffer };
     core.opening.response.writeAcceptance(&writer, accept_value) catch unreachable; // base64 may go into a field
+    if (extensions) |value| writer.field(agreement.field_name, value) catch unreachable; // so may names and numbers
     const data = try o.bytes(writer.finish().?);
     const response = o.call(transport.state.imports.switching_response, .{data}) catch |failure| {
         o.decref(data);

@@ -1,6 +1,8 @@
 //! The operations of a WSTransport. Python's methods, Cython's table and the C interface read their arguments and call these.
 
+const compression = @import("../connection/compression.zig");
 const core = @import("core");
+const ending = @import("../connection/ending.zig");
 const errors = @import("cpython").errors;
 const pong = @import("../connection/pong.zig");
 const frames = @import("../connection/send.zig");
@@ -9,18 +11,19 @@ const o = @import("cpython").object;
 const Object = o.Object;
 const Error = o.Error;
 
-/// `constant` is the object that the payload belongs to, if its bytes never change.
-pub fn send(self: *WSTransport, msg_type: c_long, payload: []const u8, constant: ?*Object, flags: core.Flags) Error!void {
+/// `constant` is the object that the payload belongs to, if its bytes never change. `compress` is for a message, in its first
+/// frame; null leaves it to the connection.
+pub fn send(self: *WSTransport, msg_type: c_long, payload: []const u8, constant: ?*Object, flags: core.Flags, compress: ?bool) Error!void {
     try self.checkThread("send");
     const opcode = try frames.dataOpcode(msg_type, payload.len, flags);
-    try frames.share(self, opcode, flags, payload, constant);
+    try compression.send(self, opcode, flags, payload, constant, compress);
 }
 
 /// The payload stays where it is, and is masked there by a client. The 14 bytes in front of it are written to.
 pub fn sendReuse(self: *WSTransport, msg_type: c_long, payload: []u8, flags: core.Flags) Error!void {
     try self.checkThread("send_reuse_external_buffer");
     const opcode = try frames.dataOpcode(msg_type, payload.len, flags);
-    try frames.reuse(self, opcode, flags, payload.ptr, payload.len);
+    try reuse(self, opcode, flags, payload);
 }
 
 /// `buffer` is writable memory that does not move meanwhile, with the payload from `offset` on.
@@ -32,6 +35,12 @@ pub fn sendBytearray(self: *WSTransport, msg_type: c_long, buffer: []u8, offset:
     try self.checkThread("send_reuse_external_bytearray");
     const payload = buffer[@intCast(offset)..];
     const opcode = try frames.dataOpcode(msg_type, payload.len, flags);
+    try reuse(self, opcode, flags, payload);
+}
+
+/// Compressed, a payload is made elsewhere, and the memory stays as it is.
+fn reuse(self: *WSTransport, opcode: core.Opcode, flags: core.Flags, payload: []u8) Error!void {
+    if (self.connection().compression != null) return compression.send(self, opcode, flags, payload, null, null);
     try frames.reuse(self, opcode, flags, payload.ptr, payload.len);
 }
 
@@ -53,6 +62,12 @@ fn sendControl(self: *WSTransport, opcode: core.Opcode, payload: []const u8) Err
 pub fn sendClose(self: *WSTransport, code: c_long, reason: []const u8) Error!void {
     try self.checkThread("send_close");
     try frames.close(self, try frames.closeCode(code, reason), reason);
+}
+
+/// A CLOSE as for a failure of the peer: nothing more is received, and the connection ends soon.
+pub fn fail(self: *WSTransport, code: c_long, reason: []const u8) Error!void {
+    try self.checkThread("_fail");
+    ending.userFailure(self, .{ .code = try frames.closeCode(code, reason), .reason = reason });
 }
 
 pub fn disconnect(self: *WSTransport, graceful: bool) Error!void {

@@ -14,7 +14,7 @@ const Error = o.Error;
 /// The `c_int` in front of the options is Cython's `skip_dispatch`. Nobody can derive from WSTransport, so it has no effect.
 pub const VTable = extern struct {
     send_reuse_external_buffer: *const fn (*WSTransport, c_int, ?[*]u8, c.Py_ssize_t, ?*const FrameOptions) callconv(.c) c_int = sendReuseExternalBuffer,
-    send: *const fn (*WSTransport, c_int, *Object, c_int, ?*const FrameOptions) callconv(.c) ?*Object = send,
+    send: *const fn (*WSTransport, c_int, *Object, c_int, ?*const SendOptions) callconv(.c) ?*Object = send,
     send_reuse_external_bytearray: *const fn (*WSTransport, c_int, *Object, c.Py_ssize_t, c_int, ?*const FrameOptions) callconv(.c) ?*Object = sendReuseExternalBytearray,
     send_ping: *const fn (*WSTransport, c_int, ?*const ControlOptions) callconv(.c) ?*Object = sendPing,
     send_pong: *const fn (*WSTransport, c_int, ?*const ControlOptions) callconv(.c) ?*Object = sendPong,
@@ -41,6 +41,17 @@ const FrameOptions = extern struct {
         if (given.count > 2) result.rsv2 = given.rsv2 != 0;
         if (given.count > 3) result.rsv3 = given.rsv3 != 0;
         return result;
+    }
+};
+
+/// Those of a frame, and behind them what modules do not have that were compiled for an earlier version.
+const SendOptions = extern struct {
+    frame: FrameOptions,
+    compress: *Object,
+
+    fn wish(self: ?*const SendOptions) Error!?bool {
+        const given = self orelse return null;
+        return args.choice(if (given.frame.count > 4) given.compress else null);
     }
 };
 
@@ -76,10 +87,11 @@ fn done(result: Error!void) ?*Object {
     return o.none();
 }
 
-fn send(self: *WSTransport, msg_type: c_int, message: *Object, _: c_int, options: ?*const FrameOptions) callconv(.c) ?*Object {
+fn send(self: *WSTransport, msg_type: c_int, message: *Object, _: c_int, options: ?*const SendOptions) callconv(.c) ?*Object {
+    const compress = SendOptions.wish(options) catch return null;
     var payload = args.Message.read(message) catch return null;
     defer payload.release();
-    return done(calls.send(self, msg_type, payload.data, payload.constant, FrameOptions.flags(options)));
+    return done(calls.send(self, msg_type, payload.data, payload.constant, FrameOptions.flags(@ptrCast(options)), compress));
 }
 
 fn sendReuseExternalBytearray(self: *WSTransport, msg_type: c_int, buffer: *Object, offset: c.Py_ssize_t, _: c_int, options: ?*const FrameOptions) callconv(.c) ?*Object {

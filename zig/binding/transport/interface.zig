@@ -17,7 +17,7 @@ const Error = o.Error;
 
 const send_signature: args.Signature = .{
     .method = "send",
-    .names = &.{ "msg_type", "message", "fin", "rsv1", "rsv2", "rsv3" },
+    .names = &.{ "msg_type", "message", "fin", "rsv1", "rsv2", "rsv3", "compress" },
     .required = 2,
 };
 
@@ -26,7 +26,8 @@ fn sendMessage(self: *WSTransport, given: [*]const *Object, count: c.Py_ssize_t,
     const flags = try frame_flags.read(values[2..6]);
     var message = try args.Message.read(values[1]);
     defer message.release();
-    try calls.send(self, try args.integer(values[0].?), message.data, message.constant, flags);
+    const compress = try args.choice(values[6]);
+    try calls.send(self, try args.integer(values[0].?), message.data, message.constant, flags, compress);
     return o.none();
 }
 
@@ -70,6 +71,16 @@ fn sendClose(self: *WSTransport, given: [*]const *Object, count: c.Py_ssize_t, k
     var reason = try args.Message.read(values[1]);
     defer reason.release();
     try calls.sendClose(self, code, reason.data);
+    return o.none();
+}
+
+const fail_signature: args.Signature = .{ .method = "_fail", .names = &.{ "close_code", "close_message" }, .required = 2 };
+
+fn fail(self: *WSTransport, given: [*]const *Object, count: c.Py_ssize_t, keywords: ?*Object) Error!*Object {
+    const values = try args.parse(fail_signature, given, count, keywords);
+    var reason = try args.Message.read(values[1]);
+    defer reason.release();
+    try calls.fail(self, try args.integer(values[0].?), reason.data);
     return o.none();
 }
 
@@ -183,6 +194,7 @@ pub const methods = [_]c.PyMethodDef{
     o.method("wait_disconnected", waitDisconnected, c.METH_NOARGS, doc.wait_disconnected),
     o.method("measure_roundtrip_time", withArguments(measureRoundtripTime), with_keywords, doc.measure_roundtrip_time),
     o.method("notify_user_specific_pong_received", notifyPong, c.METH_NOARGS, doc.notify_user_specific_pong_received),
+    o.method("_fail", withArguments(fail), with_keywords, "_fail($self, close_code, close_message)\n--\n\nFor picows.websockets: sends a CLOSE, receives nothing more and disconnects soon."),
     o.method("_measure_ping", measurePing, c.METH_NOARGS, "_measure_ping($self, /)\n--\n\nFor picows.values.roundtrip: sends a ping and returns the future of its answer."),
     o.method("_give_up_ping", giveUpPing, c.METH_O, "_give_up_ping($self, future, /)\n--\n\nFor picows.values.roundtrip: nobody waits for that answer any more."),
     .{},

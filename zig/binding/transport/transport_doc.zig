@@ -8,7 +8,7 @@ pub const class =
 ;
 
 pub const send =
-    \\send($self, /, msg_type, message, fin=True, rsv1=False, rsv2=False, rsv3=False)
+    \\send($self, /, msg_type, message, fin=True, rsv1=False, rsv2=False, rsv3=False, compress=None)
     \\--
     \\
     \\Send one frame (RFC 6455 5.2).
@@ -24,9 +24,11 @@ pub const send =
     \\    rsv1: first reserved bit, for extensions that both sides have agreed on.
     \\    rsv2: second reserved bit.
     \\    rsv3: third reserved bit.
+    \\    compress: whether the message is compressed, decided by its first frame; None leaves it to
+    \\        the threshold. Where both sides have not agreed on permessage_deflate, this does nothing.
     \\
     \\Raises:
-    \\    ValueError: the frame may not be sent.
+    \\    ValueError: the frame may not be sent; rsv1 is True where permessage_deflate is on.
     \\    TypeError: the message has another type.
     \\    RuntimeError: called from another thread.
 ;

@@ -58,6 +58,7 @@ fn dealloc(self: *WSTransport) callconv(.c) void {
     inline for (object_fields) |name| o.decref(@field(self, name));
     const connection = self.connection();
     connection.input.deinit();
+    if (connection.compression) |compression| compression.deinit();
     o.decref(connection.endpoint);
     o.freeBytes(std.mem.asBytes(connection));
     o.free(&self.ob);

@@ -11,6 +11,8 @@ const BitWriter = @import("bit_writer.zig").BitWriter;
 pub const Block = @import("block.zig").Block;
 const matcher = @import("matcher.zig");
 
+pub const window_bits_min = format.window_bits_min;
+pub const window_bits_max = format.window_bits_max;
 pub const level_min = 1;
 pub const level_max = 9;
 pub const level_default = 6;

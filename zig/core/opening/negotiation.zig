@@ -179,14 +179,25 @@ pub const Checked = union(enum) {
     failure: AnswerFailure,
 };
 
+/// Extensions in an answer that are not this one.
+pub const Others = enum {
+    /// None was offered.
+    refused,
+    /// Whether they were offered is for `offer.checkAnswer` to say.
+    left,
+};
+
 /// A client's check of the answer to `offer`; null if it offered nothing.
-pub fn check(head: http.Head, offer: ?Parameters) Checked {
+pub fn check(head: http.Head, offer: ?Parameters, others: Others) Checked {
     var checked: Checked = .declined;
     for (head.fields) |field| {
         if (!std.ascii.eqlIgnoreCase(field.name, extensions.field_name)) continue;
         var answers: extensions.Extensions = .init(field.value);
         while (answers.next() catch return .{ .failure = .malformed }) |answer| {
-            if (!std.mem.eql(u8, answer.name, extension_name)) return .{ .failure = .not_offered };
+            if (!std.mem.eql(u8, answer.name, extension_name)) {
+                if (others == .left) continue;
+                return .{ .failure = .not_offered };
+            }
             if (checked == .agreement) return .{ .failure = .repeated };
             const offered = offer orelse return .{ .failure = .not_offered };
             const parameters = Parameters.read(answer) orelse return .{ .failure = .parameter };

@@ -94,7 +94,7 @@ fn checkServer(head: http.Head, text: []const u8, wishes: negotiation.Wishes) !v
 }
 
 fn checkClient(head: http.Head, text: []const u8, offer: ?Parameters) !void {
-    const checked = negotiation.check(head, offer);
+    const checked = negotiation.check(head, offer, .refused);
     var elements: [200]Element = undefined;
     const answers = takeApart(text, &elements) orelse return expect(checked == .failure);
     if (answers.len == 0) return expectEqual(negotiation.Checked.declined, checked);
@@ -122,7 +122,7 @@ fn checkBoth(offer: Parameters, wishes: negotiation.Wishes) !void {
     switch (negotiation.choose(head, wishes)) {
         .accepted => |accepted| {
             fields[0].value = accepted.answer.write(&buffer);
-            try expectEqual(accepted.agreement, negotiation.check(head, offer).agreement);
+            try expectEqual(accepted.agreement, negotiation.check(head, offer, .refused).agreement);
         },
         .declined => try expect(wishes.requires_client_max_window_bits and offer.client_max_window_bits == null),
         .malformed => return error.TestUnexpectedResult,

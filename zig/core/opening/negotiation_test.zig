@@ -1,6 +1,7 @@
 const std = @import("std");
 const http = @import("../http/head.zig");
 const negotiation = @import("negotiation.zig");
+const permessage = @import("../message/permessage.zig");
 const Parameters = negotiation.Parameters;
 const expect = std.testing.expect;
 const expectEqual = std.testing.expectEqual;
@@ -23,7 +24,7 @@ fn expectAnswer(expected: ?[]const u8, offers: []const u8, wishes: negotiation.W
     // The client of RFC 7692 agrees to the same.
     const offer = firstThat(offers, text);
     if (offer) |parameters| {
-        const checked = negotiation.check(headWith(&.{field(text)}), parameters);
+        const checked = negotiation.check(headWith(&.{field(text)}), parameters, .refused);
         try expectEqual(choice.accepted.agreement, checked.agreement);
     }
 }
@@ -127,7 +128,7 @@ test "headers may repeat, and all of them have to be well formed" {
 }
 
 fn expectFailure(failure: negotiation.AnswerFailure, answer: []const u8, offer: ?Parameters) !void {
-    try expectEqual(negotiation.Checked{ .failure = failure }, negotiation.check(headWith(&.{field(answer)}), offer));
+    try expectEqual(negotiation.Checked{ .failure = failure }, negotiation.check(headWith(&.{field(answer)}), offer, .refused));
 }
 
 test "a client fails on what it did not offer" {
@@ -139,8 +140,8 @@ test "a client fails on what it did not offer" {
     try expectFailure(.malformed, plain ++ ";", .{});
     try expectFailure(.malformed, "foo bar", null);
     try expectFailure(.client_max_window_bits, plain ++ "; client_max_window_bits=10", .{});
-    try expectEqual(negotiation.Checked.declined, negotiation.check(headWith(&.{}), .{}));
-    try expectEqual(negotiation.Checked.declined, negotiation.check(headWith(&.{field("")}), null));
+    try expectEqual(negotiation.Checked.declined, negotiation.check(headWith(&.{}), .{}, .refused));
+    try expectEqual(negotiation.Checked.declined, negotiation.check(headWith(&.{field("")}), null, .refused));
 }
 
 test "a client fails on answers that do not keep its offer" {
@@ -159,13 +160,13 @@ test "a client fails on answers that do not keep its offer" {
 
 test "what a client agrees to, hints of its own and the server's additions included" {
     const offer: Parameters = .{ .client_max_window_bits = .{ .bits = 11 }, .client_no_context_takeover = true };
-    var agreement = negotiation.check(headWith(&.{field(plain)}), offer).agreement;
+    var agreement = negotiation.check(headWith(&.{field(plain)}), offer, .refused).agreement;
     try expectEqual(11, agreement.client.window_bits);
     try expect(!agreement.client.takeover and agreement.server.takeover);
     try expectEqual(15, agreement.server.window_bits);
 
     const answer = plain ++ "; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=8; client_max_window_bits=9";
-    agreement = negotiation.check(headWith(&.{field(answer)}), .{ .client_max_window_bits = .any }).agreement;
+    agreement = negotiation.check(headWith(&.{field(answer)}), .{ .client_max_window_bits = .any }, .refused).agreement;
     try expectEqual(9, agreement.sending(.client).window_bits);
     try expectEqual(8, agreement.receiving(.client).window_bits);
     try expectEqual(agreement.sending(.client), agreement.receiving(.server));
@@ -188,4 +189,11 @@ test "an offer as it is written" {
 
 test "each failure says what it is, in a fragment that fits a log line" {
     for (std.enums.values(negotiation.AnswerFailure)) |failure| try expect(failure.message().len > 10);
+}
+
+test "other extensions are refused, or left to who offered them" {
+    const answers = headWith(&.{ field("x-other; a=1"), field(plain) });
+    try expectEqual(negotiation.AnswerFailure.not_offered, negotiation.check(answers, .{}, .refused).failure);
+    try expectEqual(permessage.Agreement{}, negotiation.check(answers, .{}, .left).agreement);
+    try expectEqual(negotiation.AnswerFailure.not_offered, negotiation.check(headWith(&.{field(plain)}), null, .left).failure);
 }

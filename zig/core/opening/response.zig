@@ -67,8 +67,8 @@ pub fn checkTaken(head: Head, offered: []const head_reader.Field) ?Failure {
     };
 }
 
-/// Room for a plain acceptance.
-pub const acceptance_size_max = 256;
+/// Room for a plain acceptance, with or without permessage-deflate.
+pub const acceptance_size_max = 512;
 
 /// The acceptance up to the server's own fields, which may follow: RFC 6455 4.2.2 item 5.
 pub fn writeAcceptance(writer: *write.Writer, accept: []const u8) write.Error!void {

@@ -128,6 +128,23 @@ pub const Session = struct {
         };
     }
 
+    /// The opening handshake has agreed on permessage-deflate, before the first frame. From then on a permissive session holds
+    /// the peer to the order of fragments and to reserved bits.
+    pub fn beginCompression(self: *Session, message_size_max: u64, message_frame_count_max: u32) void {
+        assert(self.parser.progress == null and !self.parser.message.fragments.open);
+        if (self.mode == .permissive) {
+            self.mode = .strict;
+            self.parser.strict = true;
+            self.parser.text_check = .none;
+        }
+        self.parser.message = .{
+            .extensions = .{ .permessage_deflate = true },
+            .size_max = message_size_max,
+            .frame_count_max = message_frame_count_max,
+        };
+        self.check();
+    }
+
     /// The first event in `bytes`, which may be unmasked in place.
     pub fn receive(self: *Session, bytes: []u8) Event {
         if (!self.closing.state.isReceiving()) return .ended;

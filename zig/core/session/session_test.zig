@@ -250,3 +250,20 @@ test "a failure that another part finds is treated as one of the parser's" {
     try expectEqual(.ended, session.fail(.text_not_utf8));
     try expectEqual(null, session.answer(event));
 }
+
+test "compression that the opening handshake agreed on, in every mode" {
+    for (all) |mode| {
+        var bytes = "\xC1\x01\x00\x81\x01\xFF\x00\x00".*;
+        var session: Session = .init(.{ .role = .client, .mode = mode, .payload_size_max = 10 });
+        session.beginCompression(10, 4);
+        try expectEqual(3, session.receive(&bytes).data.size);
+        try expect(session.piece().is_compressed);
+        const second = session.receive(bytes[3..]);
+        if (mode != .permissive) {
+            try expectEqual(.text_not_utf8, second.failure);
+            continue;
+        }
+        try expectEqual(3, second.data.size);
+        try expectEqual(.unexpected_continuation, session.receive(bytes[6..]).failure);
+    }
+}
