@@ -2,11 +2,11 @@
 
 This covers picows.websockets.asyncio.connection, picows.websockets.asyncio.accepting,
 picows.websockets.asyncio.broadcasting, picows.websockets.asyncio.client,
-picows.websockets.asyncio.common, picows.websockets.asyncio.dialing,
-picows.websockets.asyncio.ending, picows.websockets.asyncio.fragments,
-picows.websockets.asyncio.payloads, picows.websockets.asyncio.pings,
-picows.websockets.asyncio.server, picows.websockets.asyncio.translating,
-picows.websockets.asyncio.view.
+picows.websockets.asyncio.common, picows.websockets.asyncio.compression,
+picows.websockets.asyncio.dialing, picows.websockets.asyncio.ending,
+picows.websockets.asyncio.fragments, picows.websockets.asyncio.payloads,
+picows.websockets.asyncio.pings, picows.websockets.asyncio.server,
+picows.websockets.asyncio.translating, picows.websockets.asyncio.view.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from support import stacks
 from support.pairings import PAIRINGS, Observed, observe
 from support.scenarios_opening import SCENARIOS
 
-COMPRESSIONS: list[str | None] = [None]
+COMPRESSIONS: list[str | None] = [None, "deflate"]
 
 
 @functools.cache

@@ -108,14 +108,14 @@ SCENARIOS["the_server_closes"] = Scenario(_client_of_a_server_that_closes, close
 
 
 async def _sends_too_much(side: Side) -> None:
-    await side.ws.send("12345")
-    await side.ws.send("123456")
+    await side.ws.send("x" * 100)
+    await side.ws.send("x" * 101)
     await side.ws.wait_closed()
     side.note(side.ws.close_code)
 
 
 async def _a_message_too_big(side: Side) -> None:
-    options = side.connect_options | {"max_size": 5}  # type: ignore[attr-defined]
+    options = side.connect_options | {"max_size": 100}  # type: ignore[attr-defined]
     side.ws = await side.package.connect(side.url, **options)
     await side.see(side.ws.recv())
     try:

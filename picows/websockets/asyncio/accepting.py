@@ -20,6 +20,7 @@ from multidict import CIMultiDict
 from ..._native import Endpoint, WSTransport
 from ...loop.state import loop_state
 from ...server.serve import listen
+from ...values.compression import WSPermessageDeflate
 from ...values.handshake import (
     WSUpgradeRequest,
     WSUpgradeResponse,
@@ -75,10 +76,9 @@ class Acceptance:
     """What a server accepts, and how. The fields are arguments of `serve`."""
 
     origins: Sequence[Origin | re.Pattern[str] | None] | None
-    extensions: Any
     subprotocols: Sequence[Subprotocol] | None
     select_subprotocol: Callable[..., Subprotocol | None] | None
-    compression: str | None
+    compression: WSPermessageDeflate | None
     process_request: Callable[..., Any] | None
     process_response: Callable[..., Any] | None
     server_header: str | None
@@ -94,7 +94,7 @@ class Acceptance:
         loop = asyncio.get_running_loop()
         kwargs = dict(kwargs)
         use_aiofastnet = kwargs.pop("use_aiofastnet", None)
-        options = connection_options(self.open_timeout, self.max_size, kwargs)
+        options = connection_options(self.open_timeout, self.max_size, self.compression, kwargs)
         endpoint = Endpoint(
             loop_state(loop),
             loop,

@@ -21,6 +21,7 @@ from ..http11 import USER_AGENT
 from ..protocol import CLIENT
 from ..typing import LoggerLike, Origin, PathLike, Subprotocol
 from ..uri import WebSocketURI, parse_uri
+from .compression import read_compression
 from .connection import Connection
 from .dialing import Dialing, take_ssl
 from .view import ConnectionView
@@ -143,9 +144,8 @@ class connect:  # noqa: N801 - the name is part of the API
         self._max_redirects: int = kwargs.pop("max_redirects", MAX_REDIRECTS)
         self._dialing = Dialing(
             origin=origin,
-            extensions=extensions,
             subprotocols=subprotocols,
-            compression=compression,
+            compression=read_compression(CLIENT, extensions, compression),
             user_agent_header=user_agent_header,
             proxy=proxy,
             max_size=max_size,

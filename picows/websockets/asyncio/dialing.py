@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from ...client.connect import ws_connect
 from ...client.tcp import CONNECT_OPTIONS, connect_tcp
 from ...exceptions import WSError
+from ...values.compression import WSPermessageDeflate
 from ...values.handshake import WSUpgradeRequest, WSUpgradeResponse
 from ..datastructures import Headers
 from ..headers import build_subprotocol
 from ..http11 import Request
+from ..protocol import CLIENT
 from ..proxy import get_proxy, parse_proxy
 from ..typing import LoggerLike, Origin, Subprotocol
 from ..uri import from_url, parse
 from .common import frame_size_max
+from .compression import agreed
 from .translating import headers_of, response_of, translated
 
 if TYPE_CHECKING:
@@ -35,9 +38,8 @@ class Dialing:
     """How to open each connection of one `connect`. The fields are its arguments."""
 
     origin: Origin | None
-    extensions: Any
     subprotocols: Any
-    compression: str | None
+    compression: WSPermessageDeflate | None
     user_agent_header: str | None
     proxy: str | Literal[True] | None
     max_size: Any
@@ -60,6 +62,8 @@ class Dialing:
             connection.response = response_of(response)
             chosen = connection.response.headers.get("Sec-WebSocket-Protocol")
             connection.protocol.subprotocol = None if chosen is None else Subprotocol(chosen)
+            header = connection.response.headers.get("Sec-WebSocket-Extensions")
+            connection.protocol.set_extensions(agreed(CLIENT, header))
             return connection
 
         proxy = self._proxy_for(from_url(url), options)
@@ -78,9 +82,10 @@ class Dialing:
                 ssl_context=ssl,
                 websocket_handshake_timeout=None,  # the caller's includes redirects
                 logger_name=self.logger,
-                max_frame_size=frame_size_max(self.max_size),
+                max_frame_size=frame_size_max(self.max_size, self.compression),
                 extra_headers=self._headers(additional_headers),
                 max_redirects=0,
+                permessage_deflate=self.compression or False,
                 proxy=proxy,
                 **options,
             )

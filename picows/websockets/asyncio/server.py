@@ -22,9 +22,11 @@ from ..headers import (
 )
 from ..http11 import SERVER, Request, Response
 from ..protocol import OPEN
+from ..protocol import SERVER as SERVER_SIDE
 from ..typing import LoggerLike, Origin, PathLike, StatusLike, Subprotocol
 from .accepting import Acceptance, respond
 from .broadcasting import broadcast
+from .compression import agreed, read_compression
 from .connection import Connection
 from .view import ConnectionView
 
@@ -75,6 +77,9 @@ class ServerConnection(Connection):
 
     def on_ws_connected(self, transport: Any) -> None:
         super().on_ws_connected(transport)
+        if (header := transport.response.headers.get("Sec-WebSocket-Extensions")) is not None:
+            cast(Response, self.response).headers["Sec-WebSocket-Extensions"] = header
+            self.protocol.set_extensions(agreed(SERVER_SIDE, header))
         self.logger.info("connection open")
         self.server.start_connection_handler(self)
 
@@ -275,10 +280,9 @@ def serve(
         validate_subprotocols(subprotocols)
     acceptance = Acceptance(
         origins=origins,
-        extensions=extensions,
         subprotocols=subprotocols,
         select_subprotocol=select_subprotocol,
-        compression=compression,
+        compression=read_compression(SERVER_SIDE, extensions, compression),
         process_request=process_request,
         process_response=process_response,
         server_header=server_header,

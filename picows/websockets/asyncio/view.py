@@ -78,6 +78,10 @@ class ConnectionView:
         """What was agreed on."""
         return list(self._extensions)
 
+    def set_extensions(self, extensions: Sequence[Extension]) -> None:
+        """Called when the opening handshake is done."""
+        self._extensions = extensions
+
     @property
     def close_rcvd(self) -> Close | None:
         """The CLOSE that was received, if any."""
