@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
+import socket
 import ssl
+import warnings
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -66,7 +71,8 @@ def test_every_cut_of_a_handshake(
         server, port = await listening(ssl=server_context())
         client = context_of(version)
         cut = 0
-        for size in (0, 1, 4, 5, 6, 100, 300, 500, 700, 900):
+        sizes = [*range(12), *range(12, 700, 43), *range(700, 3000, 131)]
+        for size in sizes:
             changes = {way.replace(" the ", "_").replace(" ", "_"): cut_behind(size)}
             async with relay(port, **changes) as there:
                 try:
@@ -80,7 +86,7 @@ def test_every_cut_of_a_handshake(
                 else:
                     transport.disconnect()
                     await transport.wait_disconnected()
-        assert cut > 6
+        assert 20 < cut < len(sizes), "those behind the handshake are none of it"
         assert unseen == []
         await ended(server)
 
@@ -252,3 +258,88 @@ def test_what_flow_control_sends_stands_behind_the_frame_that_caused_it(
         await ended(server)
 
     stacks.run(loop, main())
+
+
+# Event loops
+
+
+def run_loop(until: Callable[[], bool]) -> None:
+    """Turns of the running event loop, as nest_asyncio makes them."""
+    loop: Any = asyncio.get_running_loop()
+    for _ in range(20_000):
+        if until():
+            return
+        loop.call_soon(int)  # so that it does not wait
+        loop._run_once()
+    raise TimeoutError
+
+
+def test_a_callback_that_runs_the_event_loop(own_engine: str) -> None:
+    """As nest_asyncio lets it: this connection and the others go on inside of it, in order."""
+
+    class Nesting(Echo):
+        def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+            if frame.get_payload_as_bytes() == b"nest":
+                run_loop(lambda: len(self.frames) == 20)
+            super().on_ws_frame(transport, frame)
+
+    async def main() -> None:
+        nesting = Nesting()
+        listeners = iter([nesting])
+        server, port = await listening(
+            lambda _: next(listeners, None) or Echo(), ssl=server_context()
+        )
+        peers = [await open_upgraded(port, ssl_context=client_context()) for _ in range(2)]
+        peers[0].send(Frame(wire.TEXT, b"nest"))
+        await nesting.until(lambda: "connected" in nesting.events)
+
+        async def talk() -> None:
+            for number in range(20):
+                frames = [Frame(wire.BINARY, b"%d" % number * size) for size in (1, 20_000)]
+                peers[0].send(frames[0])
+                peers[1].send(frames[1])
+                await peers[1].expect(frames[1])
+
+        await talk()
+        await nesting.until_frames(21)
+        assert nesting.frames[-1] == Frame(wire.TEXT, b"nest")
+        for number in range(20):
+            await peers[0].expect(Frame(wire.BINARY, b"%d" % number))
+        await peers[0].expect(Frame(wire.TEXT, b"nest"))
+        for peer in peers:
+            await peer.close()
+        await ended(server)
+
+    stacks.run("asyncio", main())
+
+
+@pytest.mark.parametrize("is_closed", [True, False], ids=["closed", "not closed"])
+def test_an_abandoned_loop_lets_go_of_its_connections(is_closed: bool, own_engine: str) -> None:
+    """The garbage collector takes them, those in their handshake too; it warns once of each."""
+    alive: list[weakref.ref[Any]] = []
+
+    async def main() -> None:
+        server, port = await listening(ssl=server_context())
+        beginner.connect(("127.0.0.1", port))
+        for _ in range(2):
+            url = f"wss://localhost:{port}/"
+            transport, listener = await ws_connect(WSListener, url, ssl_context=client_context())
+            ssl_object = transport.underlying_transport.get_extra_info("ssl_object")
+            alive.extend((weakref.ref(transport), weakref.ref(listener), weakref.ref(ssl_object)))
+        await asyncio.sleep(0.01)
+        server.close()
+
+    def abandon() -> None:
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(main())
+        if is_closed:
+            loop.close()
+
+    gc.collect()  # what other tests have left is not to be counted here
+    with warnings.catch_warnings(record=True) as caught, socket.socket() as beginner:
+        warnings.simplefilter("always")
+        abandon()
+        gc.collect()
+    assert [each() for each in alive] == [None] * 6
+    texts = [str(warning.message).partition(",")[0] for warning in caught]
+    assert texts.count("unclosed TCP transport of picows") == 5

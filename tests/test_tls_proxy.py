@@ -30,6 +30,7 @@ from picows.testing import wire
 from picows.testing.peers import raw_server
 from picows.testing.recorder import Recorder, serving
 from picows.testing.wire import Frame
+from picows.url import parse_url
 
 both_loops = pytest.mark.parametrize("loop", stacks.LOOPS)
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
@@ -185,7 +186,9 @@ async def test_what_follows_the_tunnel_stays_in_the_socket() -> None:
         with sock:
             stream = SocketStream(asyncio.get_running_loop(), sock)
             beginning = asyncio.ensure_future(
-                stream.begin_tls(Tls(client_context()).client_wrap("localhost")[0])
+                stream.begin_tls(
+                    Tls(client_context()).client_wrap(parse_url("wss://localhost/"))[0]
+                )
             )
             peer = await server.accept()
             await beginning

@@ -72,6 +72,7 @@ async def ws_connect(
     strict: bool = False,
     coalesce_sends: bool = False,
     permessage_deflate: bool | WSPermessageDeflate = False,
+    reuse_tls_sessions: bool = False,
     **kwargs: Any,
 ) -> tuple[WSTransport, _Listener]:
     """Open a WebSocket connection (RFC 6455, 4.1).
@@ -130,6 +131,10 @@ async def ws_connect(
             WSPermessageDeflate with options. Frames then arrive inflated, without RSV1; reserved
             bits and the order of fragments are checked as with `strict`; `send` refuses
             `rsv1=True`. With False, RSV1 and what is in such frames are the listener's.
+        reuse_tls_sessions: whether a connection resumes the TLS session of one before it to the
+            same host and port, with the same context and `server_hostname`. Each session is used
+            once. A resumed handshake takes less time, but it does not check the server's
+            certificate again (docs/tls.md). Where the event loop runs TLS, this has no effect.
         kwargs: for `loop.create_connection`, except `ssl`, `sock` and `all_errors`. If a name has
             several addresses, the first that answers is taken (docs/proxies.md). With `path` they
             are for `loop.create_unix_connection`: the connection, and those of redirects, go to
@@ -182,7 +187,7 @@ async def ws_connect(
     hop = Hop(parse_url(url), header_pairs(extra_headers))
     offer = _offer(options.compression, hop.extra_headers)
     through = _parse_proxy(proxy, proxy_ssl_context)
-    tls = Tls(ssl_context, _take_tls_options(kwargs))
+    tls = Tls(ssl_context, _take_tls_options(kwargs), bool(reuse_tls_sessions))
     path = kwargs.pop("path", None)
     check_path(path)
     if path is not None and (through or socket_factory):
@@ -209,6 +214,7 @@ async def ws_connect(
         try:
             protocol = await _open(through, dialer, endpoint, hop, tls, seconds_max)
             transport, listener = await _upgraded(protocol)
+            tls.keep_session(hop.url, transport)
             return transport, cast(_Listener, listener)
         except WSInvalidStatusError as error:
             if max_redirects <= 0 or not is_redirect(error):

@@ -73,7 +73,7 @@ class Dialer:
             return cast(Protocol, await self.connect(endpoint, url, tls))
         if not url.is_secure:
             return begin(endpoint, await self.connected_socket(url))
-        how = tls.client_wrap(url.host)
+        how = tls.client_wrap(url)
         sock = await self.connected_socket(url)
         return await begin_tls(endpoint, sock, cast(str, own_engine()), *how)
 

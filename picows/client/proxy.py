@@ -128,12 +128,12 @@ async def _connect_on_socket(
     proxy: Proxy, dialer: Dialer, endpoint: Endpoint, url: WSParsedURL, tls: Tls
 ) -> Protocol:
     """On our own transport, which takes the socket over once the tunnel is open."""
-    how = tls.client_wrap(url.host) if url.is_secure else None
+    how = tls.client_wrap(url) if url.is_secure else None
     sock = await dialer.connected_socket(proxy.url)
     try:
         stream = SocketStream(dialer.loop, sock)
         if proxy.url.is_secure:
-            await stream.begin_tls(proxy.tls.client_wrap(proxy.url.host)[0])
+            await stream.begin_tls(proxy.tls.client_wrap(proxy.url)[0])
         await _open_tunnel(stream, proxy.url, url)
         stream.check_nothing_came()
     except BaseException:

@@ -6,10 +6,15 @@ import functools
 import os
 import ssl
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..loop.checks import check_tls_seconds
 from ..loop.choose import SHUTDOWN_SECONDS, Wrap
+from ..values.url import WSParsedURL
+from .sessions import sessions
+
+if TYPE_CHECKING:
+    from .._native import WSTransport
 
 _CLIENT_OPTIONS = frozenset(("server_hostname", "ssl_handshake_timeout", "ssl_shutdown_timeout"))
 
@@ -22,31 +27,47 @@ class Tls:
 
     context: None for `default_context()`.
     options: of create_connection and start_tls: server_hostname and the ssl_... ones.
+    reuses_sessions: whether a connection resumes the session of one before it.
     """
 
     context: ssl.SSLContext | None
     options: dict[str, Any] = field(default_factory=dict)
+    reuses_sessions: bool = False
 
     def client_options(self, host: str) -> dict[str, Any]:
         """Options for TLS with a host, which names what its certificate is for."""
         return {"server_hostname": _certificate_name(host)} | self.options
 
-    def client_wrap(self, host: str) -> tuple[Wrap, float | None, float]:
-        """What makes the SSLObject of a connection to a host; the seconds of its two timeouts.
+    def client_wrap(self, url: WSParsedURL) -> tuple[Wrap, float | None, float]:
+        """What makes the SSLObject of a connection to a server; the seconds of its two timeouts.
 
         None for a handshake without a limit of its own.
         """
-        options = self.client_options(host)
+        options = self.client_options(url.host)
         if unknown := options.keys() - _CLIENT_OPTIONS:
             raise TypeError(f"ws_connect() does not know {', '.join(sorted(unknown))}")
         seconds = options.get("ssl_handshake_timeout")
         check_tls_seconds(
             ssl_handshake_timeout=seconds, ssl_shutdown_timeout=options.get("ssl_shutdown_timeout")
         )
-        name = options["server_hostname"] or None
-        context = self.client_context()
-        wrap = functools.partial(context.wrap_bio, server_side=False, server_hostname=name)
+        given: dict[str, Any] = {
+            "server_side": False,
+            "server_hostname": options["server_hostname"] or None,
+        }
+        if self.reuses_sessions and (session := sessions.take(self._session_key(url))):
+            given["session"] = session
+        wrap = functools.partial(self.client_context().wrap_bio, **given)
         return wrap, seconds, options.get("ssl_shutdown_timeout") or SHUTDOWN_SECONDS
+
+    def keep_session(self, url: WSParsedURL, transport: WSTransport) -> None:
+        """Keep the session of an open connection for the next one."""
+        info = transport.underlying_transport.get_extra_info
+        if self.reuses_sessions and url.is_secure and info("picows.tls"):
+            sessions.keep(self._session_key(url), info("ssl_object").session)
+
+    def _session_key(self, url: WSParsedURL) -> tuple[Any, ...]:
+        name = self.client_options(url.host)["server_hostname"]
+        return self.client_context(), name, url.host, url.port
 
     def client_context(self) -> ssl.SSLContext:
         if self.context is not None:

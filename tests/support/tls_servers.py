@@ -17,9 +17,11 @@ from picows.testing.recorder import Recorder
 from . import stacks
 
 
-async def listening(factory: Any = lambda _: Recorder(), **options: Any) -> tuple[TcpServer, int]:
+async def listening(
+    factory: Any = lambda _: Recorder(), port: int = 0, **options: Any
+) -> tuple[TcpServer, int]:
     given = {"ssl": stacks.server_tls()} | options
-    server: Any = await ws_create_server(factory, "127.0.0.1", 0, **given)
+    server: Any = await ws_create_server(factory, "127.0.0.1", port, **given)
     assert isinstance(server, TcpServer)
     return server, server.sockets[0].getsockname()[1]
 

@@ -20,6 +20,7 @@ pub const Names = struct {
     _on_full: *Object,
     _on_pong: *Object,
     _send_slow: *Object,
+    _msg_callback: *Object,
     _sslobj: *Object,
     abort: *Object,
     add_reader: *Object,

@@ -27,6 +27,8 @@ pub const Direct = struct {
     bio: libssl.Pointer,
     /// The last read filled its memory: there may be more of the record.
     has_record: bool = false,
+    /// OpenSSL calls a function of the user's for each message, whose exception `inner` keeps until it is asked something.
+    has_callback: bool = false,
 
     /// Null if the SSL of `object` cannot be told for sure.
     pub fn create(library: *const libssl.Library, state: *State, object: *Object, seen: *const libssl.Seen, pipe: *Pipe) Error!?Direct {
@@ -61,6 +63,7 @@ pub const Direct = struct {
     pub fn handshake(self: *Direct, _: *Pipe) Error!Step {
         const done = self.state.method_call.call(self.object, self.state.names.do_handshake, .{}) catch return Step.fromException(self.state);
         o.decref(done);
+        try self.lookForCallback();
         return .{ .count = 0 };
     }
 
@@ -72,13 +75,13 @@ pub const Direct = struct {
         self.functions.ERR_clear_error();
         const count = self.functions.SSL_read(self.ssl, bytes.ptr, @intCast(size));
         self.has_record = count > 0 and count == size;
-        return if (count > 0) .{ .count = @intCast(count) } else self.step(count);
+        return self.step(count);
     }
 
     pub fn write(self: *Direct, data: []const u8) Error!Step {
         self.functions.ERR_clear_error();
         const count = self.functions.SSL_write(self.ssl, data.ptr, @intCast(@min(data.len, std.math.maxInt(c_int))));
-        return if (count > 0) .{ .count = @intCast(count) } else self.step(count);
+        return self.step(count);
     }
 
     /// Says that our side is over. What the peer says to that is not waited for.
@@ -86,9 +89,35 @@ pub const Direct = struct {
         self.functions.ERR_clear_error();
         _ = self.functions.SSL_shutdown(self.ssl);
         self.functions.ERR_clear_error();
+        if (self.has_callback) try self.raiseFromCallback();
     }
 
+    /// A name that the peer asked for may have brought another context.
+    fn lookForCallback(self: *Direct) Error!void {
+        const context = o.check(c.PyObject_GetAttr(self.object, self.state.names.context)) catch return c.PyErr_Clear();
+        defer o.decref(context);
+        const callback = o.check(c.PyObject_GetAttr(context, self.state.names._msg_callback)) catch return c.PyErr_Clear();
+        defer o.decref(callback);
+        self.has_callback = !o.isNone(callback);
+    }
+
+    /// What a callback raised during the last call. A handshake that is done does nothing but raise it.
+    fn raiseFromCallback(self: *Direct) Error!void {
+        const done = o.callMethod(self.inner, self.state.names.do_handshake, .{}) catch {
+            _ = try Step.fromException(self.state);
+            return;
+        };
+        o.decref(done);
+    }
+
+    /// What the last call came to.
     fn step(self: *Direct, count: c_int) Error!Step {
+        const found: Step = if (count > 0) .{ .count = @intCast(count) } else try self.failed(count);
+        if (self.has_callback) try self.raiseFromCallback();
+        return found;
+    }
+
+    fn failed(self: *Direct, count: c_int) Error!Step {
         switch (@as(Answer, @fromBackingInt(@intCast(self.functions.SSL_get_error(self.ssl, count))))) {
             .want_read => return .want_read,
             .want_write => return .want_write,
