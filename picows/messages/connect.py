@@ -12,6 +12,7 @@ from typing import Any, Generic, Literal, TypeVar, overload
 from .._native import WSCloseCode
 from ..client.connect import ws_connect
 from ..loop.options import resolve_logger
+from ..values.compression import WSPermessageDeflate
 from ..values.exceptions import WSConnectionClosed
 from .connection import WSConnection, WSDecode, WSWhenFull
 from .options import MAX_MESSAGE_SIZE, listener_options, transport_options
@@ -59,7 +60,7 @@ class connect(Generic[_M]):  # noqa: N801 - called like a function
         self,
         url: str,
         *,
-        compression: Any = None,
+        compression: bool | WSPermessageDeflate = False,
         max_message_size: int | None = MAX_MESSAGE_SIZE,
         max_queue: int | None = None,
         max_queue_bytes: int | None = 1 << 20,
@@ -75,8 +76,8 @@ class connect(Generic[_M]):  # noqa: N801 - called like a function
 
         Args:
             url: ws:// or wss://, as for `ws_connect`.
-            compression: whether and how messages are compressed; see `permessage_deflate` of
-                `ws_connect`.
+            compression: whether messages are compressed if the server agrees (RFC 7692): True, or a
+                WSPermessageDeflate with options.
             max_message_size: a larger message (in bytes) fails the connection; None for no limit.
             max_queue: how many received messages may wait to be taken; None for no limit.
             max_queue_bytes: how many bytes these may have, 64 more for each; None for no limit.

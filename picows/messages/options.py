@@ -6,13 +6,14 @@ import sys
 from typing import Any, Final
 
 from ..loop.checks import check_seconds
+from ..values.compression import WSPermessageDeflate
 from .connection import WSDecode, WSWhenFull
 
 #: Of ws_connect and ws_create_server for a frame too.
 MAX_MESSAGE_SIZE: Final = 10 * 1024 * 1024
 _MAX_FRAGMENTS: Final = 4096
 #: Arguments of both functions below that mean nothing here.
-_NOT_HERE: Final = ("strict", "disconnect_on_exception", "max_frame_size")
+_NOT_HERE: Final = ("strict", "disconnect_on_exception", "max_frame_size", "permessage_deflate")
 
 
 def listener_options(
@@ -38,14 +39,15 @@ def listener_options(
 
 
 def transport_options(
-    max_message_size: int | None, compression: Any, arguments: dict[str, Any]
+    max_message_size: int | None, compression: bool | WSPermessageDeflate, arguments: dict[str, Any]
 ) -> dict[str, Any]:
     """The arguments of ws_connect or ws_create_server."""
     for name in _NOT_HERE:
         if name in arguments:
             raise TypeError(f"{name} is for frames: connect() and serve() do not take it")
     options = {"enable_auto_ping": True, **arguments, "strict": True}
-    options["max_frame_size"] = sys.maxsize if max_message_size is None else max_message_size
-    if compression is not None:
-        options["permessage_deflate"] = compression
+    options["permessage_deflate"] = compression
+    size = sys.maxsize if max_message_size is None else max_message_size
+    # What does not get smaller gets a little larger when it is compressed.
+    options["max_frame_size"] = min(sys.maxsize, size + size // 64 + 1024) if compression else size
     return options

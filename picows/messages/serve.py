@@ -13,6 +13,7 @@ from .._native import WSCloseCode
 from ..loop.checks import check_callable
 from ..loop.options import resolve_logger
 from ..server.serve import ws_create_server
+from ..values.compression import WSPermessageDeflate
 from ..values.exceptions import WSConnectionClosed
 from ..values.handshake import (
     WSUpgradeRequest,
@@ -81,7 +82,7 @@ class serve(Generic[_M]):  # noqa: N801 - called like a function
         port: int | str | bytes | None = None,
         *,
         on_request: WSOnRequest | None = None,
-        compression: Any = None,
+        compression: bool | WSPermessageDeflate = False,
         max_message_size: int | None = MAX_MESSAGE_SIZE,
         max_queue: int | None = None,
         max_queue_bytes: int | None = 1 << 20,

@@ -57,7 +57,7 @@ pub const recv_frame =
 ;
 
 pub const send_nowait =
-    \\_send_nowait($self, message, text=None)
+    \\_send_nowait($self, message, text=None, compress=None)
     \\--
     \\
     \\Send a message at once. False if it is better to await drain() before the next one.
@@ -65,6 +65,8 @@ pub const send_nowait =
     \\Args:
     \\    message: str is sent as TEXT, bytes-like as BINARY.
     \\    text: True for TEXT, False for BINARY, whatever the type.
+    \\    compress: where the connection compresses, whether this message is; None leaves it to
+    \\        its size.
 ;
 
 pub const send_wait =

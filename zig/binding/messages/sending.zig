@@ -18,7 +18,7 @@ const Error = o.Error;
 pub fn step(self: *Coroutine, owner: *MessageListener) Error!Coroutine.Outcome {
     if (self.message) |message| {
         if (!isSimple(owner, message)) return .{ .delegate = try slowly(owner, message, self.form) };
-        try write(owner, message, self.form);
+        try write(owner, message, self.form, null);
         o.clear(&self.message);
     }
     if (owner.is_ended) return if (self.what == .drain or owner.is_writing_paused) owner.raiseFrom(owner.state.names._not_open, .{}) else .{ .result = o.none() };
@@ -55,7 +55,7 @@ fn slowly(owner: *MessageListener, message: *Object, form: Form) Error!*Object {
 }
 
 /// Sends a message as one frame: str as TEXT, bytes as BINARY, unless `form` says otherwise.
-pub fn write(owner: *MessageListener, object: *Object, form: Form) Error!void {
+pub fn write(owner: *MessageListener, object: *Object, form: Form, compress: ?bool) Error!void {
     if (o.isNone(object)) return errors.raise("TypeError", "message must be str or bytes-like, not None");
     const is_str = c.PyType_GetFlags(object.ob_type) & c.Py_TPFLAGS_UNICODE_SUBCLASS != 0;
     const opcode: core.Opcode = switch (form) {
@@ -65,14 +65,14 @@ pub fn write(owner: *MessageListener, object: *Object, form: Form) Error!void {
     };
     var message = try args.Message.read(object);
     defer message.release();
-    try compression.send(owner.transport.?, opcode, .{ .fin = true }, message.data, message.constant, null);
+    try compression.send(owner.transport.?, opcode, .{ .fin = true }, message.data, message.constant, compress);
 }
 
 /// Sends a message now. Whether more is welcome.
-pub fn now(owner: *MessageListener, message: *Object, form: Form) Error!bool {
+pub fn now(owner: *MessageListener, message: *Object, form: Form, compress: ?bool) Error!bool {
     try owner.checkThread();
     if (outboxes.isOver(owner.transport.?)) return owner.raiseFrom(owner.state.names._not_open, .{});
-    try write(owner, message, form);
+    try write(owner, message, form, compress);
     return !owner.is_writing_paused;
 }
 

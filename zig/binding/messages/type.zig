@@ -88,12 +88,18 @@ fn ignoreInput(self: *MessageListener, _: ?*Object) callconv(.c) ?*Object {
     return o.none();
 }
 
+const now_signature: args.Signature = .{ .method = "send", .names = &.{ "message", "text", "compress" }, .required = 1 };
 const send_signature: args.Signature = .{ .method = "send", .names = &.{ "message", "text" }, .required = 1 };
 
 fn sendNowait(self: *MessageListener, given: [*]const *Object, count: c.Py_ssize_t, keywords: ?*Object) callconv(.c) ?*Object {
-    const values = args.parse(send_signature, given, count, keywords) catch return null;
+    const values = args.parse(now_signature, given, count, keywords) catch return null;
     const form = formOf(values[1]) catch return null;
-    return o.boolean(sending.now(self, values[0].?, form) catch return null);
+    const compress: ?bool = switch (formOf(values[2]) catch return null) {
+        .by_opcode => null,
+        .text => true,
+        .bytes => false,
+    };
+    return o.boolean(sending.now(self, values[0].?, form, compress) catch return null);
 }
 
 fn sendWait(self: *MessageListener, given: [*]const *Object, count: c.Py_ssize_t, keywords: ?*Object) callconv(.c) ?*Object {
