@@ -17,8 +17,9 @@ from pathlib import Path
 
 import pytest
 from support import command, stacks
+from support.brokers import is_listening
 from support.certificates import make_authority
-from support.workers import APP, Client, Run, is_listening, running
+from support.workers import APP, Client, Run, running
 
 from picows import WSInvalidStatusError, WSListener, ws_connect
 from picows.testing import open_upgraded

@@ -7,7 +7,6 @@ import contextlib
 import os
 import re
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -176,8 +175,3 @@ async def running(
             run.kill()
         await process.wait()
         await asyncio.gather(reading, process.stdout.read())  # workers have them open, too
-
-
-def is_listening(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
