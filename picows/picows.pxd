@@ -3,7 +3,7 @@
 # Structs and tables are those of zig/binding: frame/frame.zig, connection/transport.zig,
 # transport/cython_table.zig and connection/listener.zig, in their order. docs/native.md is the guide.
 
-from libc.stdint cimport uint8_t
+from libc.stdint cimport int64_t, uint8_t
 
 
 # What cdef methods without a result return: EXC if they raised.
@@ -56,6 +56,8 @@ cdef class WSFrame:
         readonly uint8_t rsv2
         readonly uint8_t rsv3
         readonly uint8_t last_in_buffer
+        readonly double received_at      # time.monotonic() of the read, seconds
+        readonly int64_t kernel_time_ns  # time.time_ns() of the kernel, 0 if it does not say
 
         void* _state
         void* _chunk

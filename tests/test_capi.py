@@ -48,6 +48,7 @@ C_NAMES = {
     "c_uint": "unsigned int",
     "c_long": "long",
     "c_ulong": "unsigned long",
+    "c_longlong": "long long",
     "isize": "Py_ssize_t",
     "usize": "size_t",
     "f64": "double",

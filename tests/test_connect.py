@@ -81,6 +81,8 @@ def test_signature_is_the_contract() -> None:
         "strict": False,
         "coalesce_sends": False,
         "permessage_deflate": False,
+        "reuse_tls_sessions": False,
+        "enable_kernel_timestamps": False,
     }
     keyword_only = [name for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY]
     assert keyword_only == list(defaults)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
+import time
 import weakref
 from pathlib import Path
 from types import ModuleType
@@ -45,7 +46,10 @@ def test_echo(native: ModuleType, role: str) -> None:
 
     async def main() -> None:
         transport = await driven.open_as(role, listener)
+        before = time.monotonic()
         transport.feed_frames(*frames)
+        (received_at,) = {saw["received_at"] for saw in listener.seen[1:]}
+        assert before <= received_at <= time.monotonic()
         assert sent(transport, role) == [*frames[:3], frames[4]]
 
     driven.run(main())
@@ -56,6 +60,7 @@ def test_echo(native: ModuleType, role: str) -> None:
         assert saw["payload_size"] == len(frame.payload)
         assert saw["msg_type"] is WSMsgType(frame.opcode)
         assert saw["fin"] == frame.fin
+        assert saw["kernel_time_ns"] == 0
         assert [saw["rsv1"], saw["rsv2"], saw["rsv3"]] == [frame.rsv >> i & 1 for i in (2, 1, 0)]
     assert [saw["last_in_buffer"] for saw in seen[1:-1]] == [0, 0, 0, 0, 1]
     close_size = len(wire.encode(frames[4], wire.MASKING_KEY if role == "server" else None))

@@ -70,6 +70,7 @@ def test_signature_is_the_contract() -> None:
         "strict": False,
         "coalesce_sends": False,
         "permessage_deflate": False,
+        "enable_kernel_timestamps": False,
         "max_pending_handshakes": 16384,
     }
     keyword_only = [name for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY]

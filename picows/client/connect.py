@@ -73,6 +73,7 @@ async def ws_connect(
     coalesce_sends: bool = False,
     permessage_deflate: bool | WSPermessageDeflate = False,
     reuse_tls_sessions: bool = False,
+    enable_kernel_timestamps: bool = False,
     **kwargs: Any,
 ) -> tuple[WSTransport, _Listener]:
     """Open a WebSocket connection (RFC 6455, 4.1).
@@ -135,6 +136,8 @@ async def ws_connect(
             same host and port, with the same context and `server_hostname`. Each session is used
             once. A resumed handshake takes less time, but it does not check the server's
             certificate again (docs/tls.md). Where the event loop runs TLS, this has no effect.
+        enable_kernel_timestamps: ask the kernel when it received the bytes, for
+            `WSFrame.kernel_time_ns` (docs/timestamps.md). On Linux, with our own transport.
         kwargs: for `loop.create_connection`, except `ssl`, `sock` and `all_errors`. If a name has
             several addresses, the first that answers is taken (docs/proxies.md). With `path` they
             are for `loop.create_unix_connection`: the connection, and those of redirects, go to
@@ -173,6 +176,7 @@ async def ws_connect(
         auto_ping_reply_timeout=auto_ping_reply_timeout,
         auto_ping_strategy=auto_ping_strategy,
         permessage_deflate=permessage_deflate,
+        enable_kernel_timestamps=enable_kernel_timestamps,
     )
     shared = (loop_state(loop), loop, logger, ws_listener_factory, options)
     takes_handshake = _takes_handshake(ws_listener_factory)

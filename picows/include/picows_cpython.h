@@ -21,14 +21,16 @@
 #error "include Python.h before picows_cpython.h"
 #endif
 
+#include <stdint.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 /* The capsule that holds the table. */
 #define PICOWS_PY_CAPSULE "picows._native._C_API"
-/* Changes when a table or struct changes other than by growing at its end. */
-#define PICOWS_PY_VERSION 1
+/* Changes when a struct changes, or the table other than by growing at its end. */
+#define PICOWS_PY_VERSION 2
 
 /* Types of frames (RFC 6455 5.2). */
 #define PICOWS_PY_CONTINUATION 0x0
@@ -66,6 +68,10 @@ typedef struct picows_py_frame {
     unsigned char rsv2;
     unsigned char rsv3;
     unsigned char last_in_buffer; /* no other whole frame follows this one */
+    double received_at;        /* seconds, time.monotonic(): the read that completed the frame */
+    int64_t kernel_time_ns;    /* nanoseconds, time.time_ns(): when the kernel received the last bytes
+                                * of that read; 0 without enable_kernel_timestamps=True, and where
+                                * the kernel does not say */
 } picows_py_frame;
 
 /* A connection, a Python object (WSTransport): cast it to PyObject * to keep it with Py_INCREF.

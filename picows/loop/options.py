@@ -38,6 +38,7 @@ class Options:
     permessage_deflate: bool | WSPermessageDeflate
     #: What the last one stands for.
     compression: WSPermessageDeflate | None = field(init=False)
+    enable_kernel_timestamps: bool
 
     def __post_init__(self) -> None:
         if self.websocket_handshake_timeout is None:

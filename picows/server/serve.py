@@ -67,6 +67,7 @@ async def ws_create_server(
     strict: bool = False,
     coalesce_sends: bool = False,
     permessage_deflate: bool | WSPermessageDeflate = False,
+    enable_kernel_timestamps: bool = False,
     max_pending_handshakes: int = 16384,
     **kwargs: Any,
 ) -> asyncio.Server:
@@ -118,6 +119,8 @@ async def ws_create_server(
             bits and the order of fragments are checked as with `strict`; `send` refuses
             `rsv1=True`. With False, RSV1 and what is in such frames are the listener's.
             A response with a Sec-WebSocket-Extensions of its own is sent as it is, without it.
+        enable_kernel_timestamps: ask the kernel when it received the bytes, for
+            `WSFrame.kernel_time_ns` (docs/timestamps.md). On Linux, with our own transport.
         max_pending_handshakes: how many connections may be in their opening handshake, including
             the TLS handshake. One more disconnects the oldest of them.
         kwargs: for `loop.create_server` (`ssl`, `reuse_port`, `backlog`, `sock`, ...). With
@@ -150,6 +153,7 @@ async def ws_create_server(
         auto_ping_reply_timeout=auto_ping_reply_timeout,
         auto_ping_strategy=auto_ping_strategy,
         permessage_deflate=permessage_deflate,
+        enable_kernel_timestamps=enable_kernel_timestamps,
     )
     pending_max = whole_number("max_pending_handshakes", max_pending_handshakes)
     endpoint = Endpoint(

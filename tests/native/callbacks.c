@@ -27,9 +27,10 @@ static int note(void *data, const char *name, PyObject *value)
 
 static PyObject *fields(const picows_py_frame *frame)
 {
-    return Py_BuildValue("(y#nniiiiii)", frame->payload_ptr, frame->payload_size,
+    return Py_BuildValue("(y#nniiiiiidL)", frame->payload_ptr, frame->payload_size,
                          frame->payload_size, frame->tail_size, frame->msg_type, frame->fin,
-                         frame->rsv1, frame->rsv2, frame->rsv3, frame->last_in_buffer);
+                         frame->rsv1, frame->rsv2, frame->rsv3, frame->last_in_buffer,
+                         frame->received_at, (long long)frame->kernel_time_ns);
 }
 
 static int on_ws_connected(void *data, picows_py_transport *transport)

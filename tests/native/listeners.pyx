@@ -75,6 +75,8 @@ def fields(WSFrame frame):
         "rsv2": frame.rsv2,
         "rsv3": frame.rsv3,
         "last_in_buffer": frame.last_in_buffer,
+        "received_at": frame.received_at,
+        "kernel_time_ns": frame.kernel_time_ns,
     }
 
 

@@ -18,6 +18,8 @@ GIVEN: dict[str, Any] = {
     "auto_ping_idle_timeout": 10,
     "auto_ping_reply_timeout": 10,
     "auto_ping_strategy": WSAutoPingStrategy.PING_WHEN_IDLE,
+    "permessage_deflate": False,
+    "enable_kernel_timestamps": False,
 }
 
 

@@ -42,6 +42,8 @@ class Listener(WSListener):
         assert_type(frame.fin, bool)
         assert_type(frame.payload_size, int)
         assert_type(frame.tail_size, int)
+        assert_type(frame.received_at, float)
+        assert_type(frame.kernel_time_ns, int | None)
         assert_type(frame.get_payload_as_bytes(), bytes)
         assert_type(frame.get_payload_as_utf8_text(), str)
         assert_type(frame.get_payload_as_ascii_text(), str)

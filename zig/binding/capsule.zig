@@ -15,8 +15,8 @@ const Error = o.Error;
 
 pub const name = "_C_API";
 const capsule_name = "picows._native." ++ name;
-/// Changes when the table or a struct of the header changes other than by growing at its end.
-const api_version = 1;
+/// Changes when a struct of the header changes, or the table other than by growing at its end.
+const api_version = 2;
 
 pub const Api = extern struct {
     size: usize,

@@ -191,6 +191,7 @@ pub extern fn PyLong_AsLong(*PyObject) c_long;
 pub extern fn PyNumber_AsSsize_t(*PyObject, ?*PyObject) Py_ssize_t;
 pub extern fn PyLong_AsSsize_t(*PyObject) Py_ssize_t;
 pub extern fn PyLong_FromLong(c_long) ?*PyObject;
+pub extern fn PyLong_FromLongLong(c_longlong) ?*PyObject;
 pub extern fn PyLong_FromSsize_t(Py_ssize_t) ?*PyObject;
 pub extern fn PyLong_FromSize_t(usize) ?*PyObject;
 pub extern fn PyFloat_AsDouble(*PyObject) f64;

@@ -19,6 +19,33 @@ pub fn receive(handle: Handle, memory: []u8) Moved {
     }
 }
 
+/// Has the kernel note when it gets the bytes of a socket. What sockets accept there inherits that. Unix sockets know no such
+/// time, which is fine.
+pub fn enableTimestamps(handle: Handle) void {
+    const on: c_int = 1;
+    _ = linux.setsockopt(handle, linux.SOL.SOCKET, linux.SO.TIMESTAMPNS_OLD, @ptrCast(&on), @sizeOf(c_int));
+}
+
+/// What the kernel tells besides the bytes: the time at which it got the last of them.
+const Timestamp = extern struct { header: linux.cmsghdr, time: linux.timespec };
+
+/// Like `receive`; `time_ns` becomes the time in nanoseconds since 1970, or 0 if the kernel does not say.
+pub fn receiveTimed(handle: Handle, memory: []u8, time_ns: *i64) Moved {
+    var piece: std.posix.iovec = .{ .base = memory.ptr, .len = memory.len };
+    var told: Timestamp = undefined;
+    while (true) {
+        var message = std.mem.zeroInit(linux.msghdr, .{ .iov = @as([*]std.posix.iovec, @ptrCast(&piece)), .iovlen = 1, .control = &told, .controllen = @sizeOf(Timestamp) });
+        const result = moved(linux.recvmsg(handle, &message, 0)) orelse continue;
+        if (result == .count) time_ns.* = if (isTimestamp(&message, &told)) told.time.sec *| std.time.ns_per_s +| told.time.nsec else 0;
+        return result;
+    }
+}
+
+fn isTimestamp(message: *const linux.msghdr, told: *const Timestamp) bool {
+    if (message.controllen < @sizeOf(Timestamp)) return false;
+    return told.header.level == linux.SOL.SOCKET and told.header.type == linux.SO.TIMESTAMPNS_OLD;
+}
+
 pub fn send(handle: Handle, pieces: []const Piece) Moved {
     const message = std.mem.zeroInit(linux.msghdr_const, .{ .iov = pieces.ptr, .iovlen = @as(u32, @intCast(pieces.len)) });
     while (true) {

@@ -61,6 +61,8 @@ pub const Frame = extern struct {
     rsv2: u8,
     rsv3: u8,
     last_in_buffer: u8,
+    received_at: f64,
+    kernel_time_ns: i64,
 };
 
 pub const Transport = opaque {};

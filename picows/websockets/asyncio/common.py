@@ -33,6 +33,7 @@ def connection_options(
         auto_ping_reply_timeout=20,
         auto_ping_strategy=WSAutoPingStrategy.PING_WHEN_IDLE,
         permessage_deflate=compression or False,
+        enable_kernel_timestamps=False,
     )
 
 

@@ -6,6 +6,7 @@ const Compression = @import("compression.zig").Compression;
 const ending = @import("ending.zig");
 const o = @import("cpython").object;
 const ping = @import("ping.zig");
+const Arrival = @import("../frame/frame.zig").Arrival;
 const Endpoint = @import("endpoint.zig").Endpoint;
 const Outbox = @import("outbox.zig").Outbox;
 const Input = @import("../memory/receive_buffer.zig").Input;
@@ -42,6 +43,8 @@ pub const Connection = struct {
     /// time.monotonic() of the last bytes received, and of the last that were sent; 0 for never.
     received_at: f64 = 0,
     sent_at: f64 = 0,
+    /// When the kernel got the last bytes received (time.time_ns()); 0 if it was not asked or did not say.
+    kernel_time_ns: i64 = 0,
     /// When it began to end, or the peer last took something of what was queued then.
     ended_at: f64 = 0,
     /// How much was queued when that was looked at, while it ends.
@@ -66,6 +69,11 @@ pub const Connection = struct {
     end_timer: ?*Object = null,
     /// A list of the futures of those who wait for the end; made when somebody does.
     waiters: ?*Object = null,
+
+    /// For the frames that a read completes.
+    pub fn arrival(self: *const Connection) Arrival {
+        return .{ .received_at = self.received_at, .kernel_time_ns = self.kernel_time_ns };
+    }
 
     /// In the child of a fork, of a connection of the parent's.
     pub fn isInherited(self: *const Connection) bool {

@@ -91,8 +91,9 @@ pub fn yieldRest(connection: *Connection) Error!void {
 }
 
 fn deliverFrame(transport: *WSTransport, listener: *WSListener, parsed: core.Frame, rest: []const u8, chunk: *Chunk) Error!void {
-    const loop = transport.connection().endpoint.loop_state;
-    const frame = try WSFrame.obtain(loop, parsed, rest.len, !core.header.startsWithFrame(rest));
+    const connection = transport.connection();
+    const loop = connection.endpoint.loop_state;
+    const frame = try WSFrame.obtain(loop, parsed, rest.len, !core.header.startsWithFrame(rest), connection.arrival());
     var callback: ending.Callback = .on_ws_frame;
     const result = show(transport, listener, frame, &callback);
     frame.settle(loop, chunk);

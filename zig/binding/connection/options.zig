@@ -24,6 +24,7 @@ pub const Options = extern struct {
     auto_ping_idle_timeout: f64,
     auto_ping_reply_timeout: f64,
     compression: Compression,
+    enable_kernel_timestamps: bool,
 
     /// Of the attributes of these names.
     pub fn read(given: *Object) Error!Options {

@@ -12,10 +12,18 @@ const State = @import("../state/state.zig").State;
 const Object = o.Object;
 const Error = o.Error;
 
+/// When the read was that delivered a frame.
+pub const Arrival = struct {
+    /// time.monotonic(), in seconds.
+    received_at: f64,
+    /// time.time_ns() at which the kernel got the last bytes of the read; 0 if it did not say.
+    kernel_time_ns: i64,
+};
+
 pub const WSFrame = extern struct {
     ob: Object,
     vtable: *const VTable,
-    // The fields from here to `last_in_buffer` are public to native code, in the order of picows.pxd.
+    // The fields from here to `kernel_time_ns` are public to native code, in the order of picows.pxd.
     payload_ptr: [*]u8,
     payload_size: c.Py_ssize_t,
     tail_size: c.Py_ssize_t,
@@ -25,6 +33,8 @@ pub const WSFrame = extern struct {
     rsv2: u8,
     rsv3: u8,
     last_in_buffer: u8,
+    received_at: f64,
+    kernel_time_ns: i64,
 
     state: *State,
     /// The memory of the payload, held from when the frame outlives its callback. During the callback the receiver holds it.
@@ -35,7 +45,7 @@ pub const WSFrame = extern struct {
     }
 
     /// A frame object for what the parser found; the loop's spare one if there is one.
-    pub fn obtain(loop: *LoopState, parsed: core.Frame, tail_size: usize, last_in_buffer: bool) Error!*WSFrame {
+    pub fn obtain(loop: *LoopState, parsed: core.Frame, tail_size: usize, last_in_buffer: bool, arrival: Arrival) Error!*WSFrame {
         const self: *WSFrame = if (loop.takeSpareFrame()) |spare| @ptrCast(@alignCast(spare)) else try create(loop.state);
         self.payload_ptr = parsed.payload.ptr;
         self.payload_size = @intCast(parsed.payload.len);
@@ -46,6 +56,8 @@ pub const WSFrame = extern struct {
         self.rsv2 = @intFromBool(parsed.flags.rsv2);
         self.rsv3 = @intFromBool(parsed.flags.rsv3);
         self.last_in_buffer = @intFromBool(last_in_buffer);
+        self.received_at = arrival.received_at;
+        self.kernel_time_ns = arrival.kernel_time_ns;
         return self;
     }
 
@@ -162,6 +174,14 @@ fn getSize(comptime name: []const u8) fn (*WSFrame, ?*anyopaque) callconv(.c) ?*
     }.get;
 }
 
+fn getReceivedAt(self: *WSFrame, _: ?*anyopaque) callconv(.c) ?*Object {
+    return c.PyFloat_FromDouble(self.received_at);
+}
+
+fn getKernelTime(self: *WSFrame, _: ?*anyopaque) callconv(.c) ?*Object {
+    return if (self.kernel_time_ns == 0) o.none() else c.PyLong_FromLongLong(self.kernel_time_ns);
+}
+
 fn getFlag(comptime name: []const u8) fn (*WSFrame, ?*anyopaque) callconv(.c) ?*Object {
     return struct {
         fn get(self: *WSFrame, _: ?*anyopaque) callconv(.c) ?*Object {
@@ -207,6 +227,8 @@ const getset = [_]c.PyGetSetDef{
     .{ .name = "last_in_buffer", .get = @ptrCast(&getFlag("last_in_buffer")), .doc = doc.last_in_buffer },
     .{ .name = "tail_size", .get = @ptrCast(&getSize("tail_size")), .doc = doc.tail_size },
     .{ .name = "payload_size", .get = @ptrCast(&getSize("payload_size")), .doc = doc.payload_size },
+    .{ .name = "received_at", .get = @ptrCast(&getReceivedAt), .doc = doc.received_at },
+    .{ .name = "kernel_time_ns", .get = @ptrCast(&getKernelTime), .doc = doc.kernel_time_ns },
     .{},
 };
 

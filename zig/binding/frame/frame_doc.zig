@@ -92,3 +92,11 @@ pub const last_in_buffer =
 ;
 pub const tail_size = "Bytes in the receive buffer after this frame.";
 pub const payload_size = "Bytes of payload.";
+pub const received_at =
+    \\time.monotonic() of the read that completed the frame, in seconds. All frames that one
+    \\read completed have the same.
+;
+pub const kernel_time_ns =
+    \\time.time_ns() at which the kernel received the last bytes of that read, in nanoseconds.
+    \\None without enable_kernel_timestamps=True, and where the kernel does not say.
+;

@@ -188,8 +188,7 @@ fn process(self: *Protocol, transport: *WSTransport, count: usize) Error!void {
         bytes = bytes[head_size..];
     }
     if (try delivery.deliver(transport, taken, bytes)) return;
-    _ = try connection.input.room(loop);
-    try received(self, 0);
+    try goOn(self, transport);
 }
 
 /// The peer ended its side, after which it gets no more from us: the transport closes.

@@ -116,9 +116,13 @@ fn create(class: *c.PyTypeObject, arguments: *Object, kwargs: ?*Object) Error!*O
     const state: *State = @ptrCast(@alignCast(c.PyType_GetModuleState(class).?));
     if (!o.isInstance(endpoint, state.types.Endpoint)) return errors.raise("TypeError", "endpoint must be an Endpoint");
     const kind = try interface.kindOf(engine);
-    socket.setNoDelay(try interface.handleOf(state, listening));
+    const handle = try interface.handleOf(state, listening);
+    socket.setNoDelay(handle);
+    const shared: *Endpoint = @ptrCast(endpoint);
+    // Also of bytes that come before their connection is accepted.
+    if (shared.options.enable_kernel_timestamps) linux.enableTimestamps(handle);
     const self = try o.allocate(Acceptor, @ptrCast(class));
-    self.endpoint = @ptrCast(o.incref(endpoint));
+    self.endpoint = o.incref(shared);
     self.listening = o.incref(listening);
     self.kind = kind;
     self.seconds = seconds;

@@ -99,7 +99,7 @@ fn receive(self: *TcpTransport, protocol: *Protocol, scratch: *Chunk, to_the_end
     try advance(self, protocol);
     var reads: usize = 0;
     while (self.is_reading) {
-        switch (linux.receive(self.handle, scratch.data[0..scratch.capacity])) {
+        switch (self.receive(protocol, scratch.data[0..scratch.capacity])) {
             .not_ready => return if (self.is_broken) self.end(c.none()),
             .failed => |code| return if (self.secure.?.is_waiting) self.end(c.none()) else self.fail(code),
             .count => |count| {

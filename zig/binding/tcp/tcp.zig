@@ -108,6 +108,7 @@ pub const TcpTransport = extern struct {
         self.python_socket = o.incref(python_socket);
         self.peer = Address.ofPeer(self.handle);
         socket.setNoDelay(self.handle);
+        if (endpoint.options.enable_kernel_timestamps) linux.enableTimestamps(self.handle);
         try self.begin(tls, secured);
         return self;
     }
@@ -194,7 +195,7 @@ pub const TcpTransport = extern struct {
         var reads: usize = 0;
         while (self.is_reading) {
             const memory = (try protocols.room(protocol)).bytes();
-            switch (linux.receive(self.handle, memory)) {
+            switch (self.receive(protocol, memory)) {
                 .not_ready => return if (self.is_broken) self.end(c.none()),
                 .failed => |code| return self.fail(code),
                 .count => |count| {
@@ -214,6 +215,13 @@ pub const TcpTransport = extern struct {
                 },
             }
         }
+    }
+
+    /// Receives what there is, with the kernel's time of it if the user wants that.
+    pub fn receive(self: *TcpTransport, protocol: *Protocol, memory: []u8) linux.Moved {
+        if (!self.endpoint.options.enable_kernel_timestamps) return linux.receive(self.handle, memory);
+        const transport = protocol.transport orelse return linux.receive(self.handle, memory);
+        return linux.receiveTimed(self.handle, memory, &transport.connection().kernel_time_ns);
     }
 
     /// In the child of a fork, of a connection of the parent's: two processes that send would send into each other's frames.
