@@ -175,6 +175,7 @@ def ws_broadcast(
     *,
     max_queued: int = 1048576,
     when_full: Literal["skip", "disconnect"] = "skip",
+    compress: bool | None = None,
 ) -> WSBroadcastResult: ...
 
 @final

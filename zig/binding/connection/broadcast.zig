@@ -6,11 +6,13 @@ const args = @import("cpython").args;
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
 const clock = @import("../eventloop/clock.zig");
+const compression = @import("compression.zig");
 const errors = @import("cpython").errors;
 const frame_flags = @import("../frame/flags.zig");
 const outbox = @import("outbox.zig");
-const pong = @import("pong.zig");
 const send = @import("send.zig");
+const Form = @import("broadcast_form.zig").Form;
+const LoopState = @import("../memory/loop_state.zig").LoopState;
 const State = @import("../state/state.zig").State;
 const WSTransport = @import("transport.zig").WSTransport;
 const Object = o.Object;
@@ -24,9 +26,9 @@ const queued_max_default = 1024 * 1024;
 
 const signature: args.Signature = .{
     .method = "ws_broadcast",
-    .names = &.{ "transports", "msg_type", "message", "fin", "rsv1", "rsv2", "rsv3", "max_queued", "when_full" },
+    .names = &.{ "transports", "msg_type", "message", "fin", "rsv1", "rsv2", "rsv3", "max_queued", "when_full", "compress" },
     .required = 3,
-    .keyword_only = 2,
+    .keyword_only = 3,
 };
 
 fn call(module: *Object, given: [*]const *Object, count: c.Py_ssize_t, keywords: ?*Object) callconv(.c) ?*Object {
@@ -39,6 +41,7 @@ fn read(state: *State, given: [*]const *Object, count: c.Py_ssize_t, keywords: ?
     const flags = try frame_flags.read(values[3..7]);
     const queued_max = try readLimit(values[7]);
     const policy = try readPolicy(values[8]);
+    const compress = try args.choice(values[9]);
     const msg_type = try args.integer(values[1].?);
     var message = try args.Message.read(values[2]);
     defer message.release();
@@ -50,19 +53,15 @@ fn read(state: *State, given: [*]const *Object, count: c.Py_ssize_t, keywords: ?
     // References of our own: code that runs while it is sent may change the caller's collection.
     const transports = try o.check(c.PySequence_Tuple(values[0].?));
     defer o.decref(transports);
-    try checkAll(state, transports);
+    try checkAll(state, transports, flags);
     const first = member(transports, 0) orelse return o.incref(state.imports.everything_sent);
 
     const loop = first.connection().endpoint.loop_state;
-    const size = core.writer.frameSize(message.data.len, false);
-    const chunk = try loop.takeOutput(size);
-    defer loop.keepOutput(chunk);
-    _ = core.writer.copy(chunk.data[0..size], opcode, flags, message.data, null, state.mask);
     var broadcast: Broadcast = .{
-        .frame = .{ .chunk = chunk, .size = size },
-        .payload = chunk.data[size - message.data.len .. size],
-        .opcode = opcode,
-        .flags = flags,
+        .loop = loop,
+        .transports = transports,
+        .plain = try .plain(loop, opcode, flags, message.data),
+        .compress = compress,
         .queued_max = queued_max,
         .policy = policy,
         .now = clock.now(state),
@@ -92,7 +91,7 @@ fn readPolicy(value: ?*Object) Error!Policy {
     return errors.raiseFormat("ValueError", "when_full must be 'skip' or 'disconnect', not %R", .{object});
 }
 
-fn checkAll(state: *State, transports: *Object) Error!void {
+fn checkAll(state: *State, transports: *Object, flags: core.Flags) Error!void {
     const thread = c.PyThread_get_thread_ident();
     const count: usize = @intCast(c.PyTuple_Size(transports));
     for (0..count) |index| {
@@ -105,6 +104,7 @@ fn checkAll(state: *State, transports: *Object) Error!void {
             return errors.raise("RuntimeError", "ws_broadcast() was called from another thread than that of a connection; " ++
                 "call it in each event loop, with the loop's own connections, through loop.call_soon_threadsafe()");
         }
+        if (transport.connection().compression != null) try compression.checkFlags(flags);
     }
 }
 
@@ -115,12 +115,14 @@ fn member(transports: *Object, index: usize) ?*WSTransport {
 }
 
 const Broadcast = struct {
-    /// The frame as a server sends it.
-    frame: outbox.Built,
-    /// The message in it, for clients: each masks with a key of its own (RFC 6455 5.3).
-    payload: []const u8,
-    opcode: core.Opcode,
-    flags: core.Flags,
+    loop: *LoopState,
+    /// All of them, a tuple.
+    transports: *Object,
+    plain: Form,
+    /// For those that compress, made when first wanted.
+    compressed: ?Form = null,
+    /// What the caller said about it.
+    compress: ?bool,
     queued_max: usize,
     policy: Policy,
     now: f64,
@@ -131,7 +133,8 @@ const Broadcast = struct {
     failure: ?*Object = null,
 
     fn deinit(self: *Broadcast) void {
-        o.clear(&self.frame.object);
+        self.plain.deinit(self.loop);
+        if (self.compressed) |*form| form.deinit(self.loop);
         o.clear(&self.queued);
         o.clear(&self.full);
         o.clear(&self.failure);
@@ -139,21 +142,46 @@ const Broadcast = struct {
 
     fn deliver(self: *Broadcast, transport: *WSTransport) Error!void {
         if (outbox.isOver(transport)) return;
-        const is_client = transport.is_client_side != 0;
-        const size = if (is_client) core.writer.frameSize(self.payload.len, true) else self.frame.size;
+        const form = try self.formFor(transport);
         const waiting = try outbox.waiting(transport);
         // Where nothing waits, one frame may, however large: a part of it is never what is left out.
-        if (waiting > 0 and waiting +| size > self.queued_max) return self.refuse(transport);
-        if (is_client)
-            try send.copy(transport, self.opcode, self.flags, self.payload)
-        else
-            try self.sendBuilt(transport);
+        if (waiting > 0 and waiting +| form.sizeFor(transport) > self.queued_max) return self.refuse(transport);
+        if (self.isFragment() and transport.connection().compression != null) {
+            const plain = &self.plain;
+            try compression.send(transport, plain.opcode, plain.flags, plain.payload, null, self.compress);
+        } else {
+            if (form != &self.plain) transport.connection().compression.?.compressor.skip();
+            try form.sendTo(transport, self.now);
+        }
         if (try outbox.waiting(transport) > 0) try add(&self.queued, transport);
     }
 
-    fn sendBuilt(self: *Broadcast, transport: *WSTransport) Error!void {
-        try outbox.built(transport, &self.frame, self.now);
-        if (self.opcode == .ping) pong.noteSent(transport, self.payload);
+    /// A part of a message, which each connection compresses for itself, or does not, as it did with the parts before.
+    fn isFragment(self: *const Broadcast) bool {
+        return !self.plain.flags.fin or self.plain.opcode == .continuation;
+    }
+
+    fn formFor(self: *Broadcast, transport: *WSTransport) Error!*Form {
+        const own = transport.connection().compression orelse return &self.plain;
+        if (self.isFragment() or self.plain.opcode.isControl()) return &self.plain;
+        if (!own.compressor.begin(self.plain.opcode, self.plain.payload.len, self.compress)) return &self.plain;
+        if (self.compressed == null) {
+            var options = own.compressor.options;
+            options.direction.window_bits = self.smallestWindow(options.direction.window_bits);
+            self.compressed = try .compressed(self.loop, self.plain.opcode, self.plain.flags, self.plain.payload, options);
+        }
+        return &self.compressed.?;
+    }
+
+    /// What all that compress can read.
+    fn smallestWindow(self: *const Broadcast, window_bits: u4) u4 {
+        var smallest = window_bits;
+        var index: usize = 0;
+        while (member(self.transports, index)) |transport| : (index += 1) {
+            const own = transport.connection().compression orelse continue;
+            smallest = @min(smallest, own.compressor.options.direction.window_bits);
+        }
+        return smallest;
     }
 
     fn refuse(self: *Broadcast, transport: *WSTransport) Error!void {

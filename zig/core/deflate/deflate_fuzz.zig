@@ -31,6 +31,16 @@ test "deflate: random texts come back" {
 
 const text_size_max = 40_000;
 
+/// Too large to be made anew for every input.
+const static = struct {
+    var text: [text_size_max]u8 = undefined;
+    var inflated: [text_size_max]u8 = undefined;
+    var expected: [text_size_max]u8 = undefined;
+    var memory: [1 << 18]u8 align(2) = undefined;
+    var block: deflate.Block = undefined;
+    var tables: inflate.Tables = undefined;
+};
+
 fn makeText(random: std.Random, input: []const u8, text: []u8) []u8 {
     var size: usize = 0;
     for (input) |byte| {
@@ -60,20 +70,11 @@ fn check(input: []const u8) !void {
     var prng: std.Random.DefaultPrng = .init(input_settings.seed);
     const random = prng.random();
     const gpa = std.testing.allocator;
-    const text = makeText(random, input_settings.rest, try gpa.alloc(u8, text_size_max));
-    defer gpa.free(text.ptr[0..text_size_max]);
-
-    const memory = try gpa.alignedAlloc(u8, .of(u16), deflate.Deflate.memorySize(settings));
-    defer gpa.free(memory);
-    const block = try gpa.create(deflate.Block);
-    defer gpa.destroy(block);
-    var self: deflate.Deflate = .init(settings, memory);
+    const text = makeText(random, input_settings.rest, &static.text);
+    var self: deflate.Deflate = .init(settings, static.memory[0..deflate.Deflate.memorySize(settings)]);
     self.matcher.origin = random.int(u16); // as if much had gone before
-    var tables: inflate.Tables = undefined;
     var peer: inflate.Inflate = .init(settings.window_bits, &.{});
-    const inflated = try gpa.alloc(u8, text.len);
-    defer gpa.free(inflated);
-
+    const inflated = static.inflated[0..text.len];
     var whole: std.ArrayList(u8) = .empty;
     defer whole.deinit(gpa);
     var at: usize = 0;
@@ -83,11 +84,11 @@ fn check(input: []const u8) !void {
         const message = text[at..][0..@min(text.len - at, random.uintAtMost(usize, if (random.boolean()) 30 else 20_000))];
         if (bits & 0x80 != 0) self.forget();
         const out = try whole.addManyAsSlice(gpa, deflate.Deflate.bound(message.len));
-        const size = self.run(block, message, out, .sync);
+        const size = self.run(&static.block, message, out, .sync);
         whole.shrinkRetainingCapacity(whole.items.len - out.len + size);
         // With context takeover the messages before it are in front of it, else nothing is.
         const start = if (bits & 0x80 != 0) at else 0;
-        const result = peer.run(&tables, out[0..size], inflated[start..], at - start);
+        const result = peer.run(&static.tables, out[0..size], inflated[start..], at - start);
         try expectEqual(null, peer.fault);
         try expectEqual(inflate.Status.need_input, result.status);
         try expectEqualSlices(u8, message, inflated[at .. start + result.size]);
@@ -96,9 +97,7 @@ fn check(input: []const u8) !void {
         at += message.len;
     }
     if (text.len > 3_000) return; // the reference is slow
-    const expected = try gpa.alloc(u8, text.len);
-    defer gpa.free(expected);
-    const outcome: reference.Outcome = .inflate(whole.items, settings.window_bits, expected);
+    const outcome: reference.Outcome = .inflate(whole.items, settings.window_bits, &static.expected);
     try expectEqualSlices(u8, text, outcome.written);
     try expect(outcome.is_between_blocks);
 }

@@ -13,9 +13,15 @@ const expectEqual = std.testing.expectEqual;
 const expectEqualSlices = std.testing.expectEqualSlices;
 
 /// A match takes two bits at least.
-fn outputSizeMax(input: []const u8) usize {
-    return (input.len * 8 / 2 + 1) * format.match_size_max;
-}
+const output_size_max = (corpus.input_size_max * 8 / 2 + 1) * format.match_size_max;
+
+/// Too large to be made anew for every input.
+const static = struct {
+    var expected: [output_size_max]u8 = undefined;
+    var output: [output_size_max + std.compress.flate.max_window_len]u8 = undefined;
+    var windows: [2][1 << format.window_bits_max]u8 = undefined;
+    var tables: inflate.Tables = undefined;
+};
 
 test "fuzz: inflate" {
     try corpus.run("inflate", check);
@@ -59,10 +65,7 @@ fn makeStream(random: std.Random, buffer: []u8) !usize {
 fn check(input: []const u8) !void {
     const settings: corpus.Settings = .read(input);
     const window_bits: u4 = @intCast(format.window_bits_min + (settings.bits & 7));
-    const gpa = std.testing.allocator;
-    const expected_buffer = try gpa.alloc(u8, outputSizeMax(settings.rest));
-    defer gpa.free(expected_buffer);
-    const expected: reference.Outcome = .inflate(settings.rest, window_bits, expected_buffer);
+    const expected: reference.Outcome = .inflate(settings.rest, window_bits, &static.expected);
     try checkStd(settings.rest, window_bits, expected);
 
     var prng: std.Random.DefaultPrng = .init(settings.seed);
@@ -81,8 +84,6 @@ fn checkPieces(
     piece_size_max: usize,
     room_max: usize,
 ) !void {
-    var windows: [2][1 << format.window_bits_max]u8 = undefined;
-    var tables: inflate.Tables = undefined;
     var self: inflate.Inflate = .init(window_bits, &.{});
     var out: [1000]u8 = undefined;
     var room: usize = 0;
@@ -93,8 +94,8 @@ fn checkPieces(
     var status: inflate.Status = .need_input;
     while (status != .failure and (fed < input.len or status == .need_room)) {
         const piece = input[fed..][0..@min(input.len - fed, random.intRangeAtMost(usize, 1, piece_size_max))];
-        @memset(&tables.literals.entries, undefined); // other connections use them in between
-        const result = self.run(&tables, piece, out[0..room], written);
+        @memset(&static.tables.literals.entries, undefined); // other connections use them in between
+        const result = self.run(&static.tables, piece, out[0..room], written);
         try expect(result.status != .need_input or result.read == piece.len);
         try expect(result.status != .need_room or result.size == room);
         try expect(result.size >= written and result.size <= room);
@@ -106,7 +107,7 @@ fn checkPieces(
         if (status == .need_room or random.uintLessThan(u8, 4) == 0) {
             // As large as needed, and no more: in another place every time.
             moves += 1;
-            self.moveWindow(windows[moves % 2][0..self.windowSize(written)]);
+            self.moveWindow(static.windows[moves % 2][0..self.windowSize(written)]);
             self.keep(out[0..written]);
             kept += written;
             written = 0;
@@ -121,11 +122,9 @@ fn checkPieces(
 
 /// All of it in one call, and room for exactly as much as there is.
 fn checkWhole(input: []const u8, window_bits: u4, expected: reference.Outcome) !void {
-    const out = try std.testing.allocator.alloc(u8, expected.written.len);
-    defer std.testing.allocator.free(out);
-    var tables: inflate.Tables = undefined;
+    const out = static.output[0..expected.written.len];
     var self: inflate.Inflate = .init(window_bits, &.{});
-    const result = self.run(&tables, input, out, 0);
+    const result = self.run(&static.tables, input, out, 0);
     try expect(result.status != .need_room or expected.fault != null);
     try expectEqualSlices(u8, expected.written, out[0..result.size]);
 }
@@ -135,11 +134,9 @@ fn checkStd(input: []const u8, window_bits: u4, expected: reference.Outcome) !vo
     if (window_bits != format.window_bits_max) return;
     var reader: std.Io.Reader = .fixed(input);
     var decompress: std.compress.flate.Decompress = .init(&reader, .raw, &.{});
-    const out = try std.testing.allocator.alloc(u8, outputSizeMax(input) + std.compress.flate.max_window_len);
-    defer std.testing.allocator.free(out);
-    var writer: std.Io.Writer = .fixed(out);
+    var writer: std.Io.Writer = .fixed(&static.output);
     _ = decompress.reader.streamRemaining(&writer) catch return;
     const size = writer.end;
     try expect(size <= expected.written.len);
-    try expectEqualSlices(u8, out[0..size], expected.written[0..size]);
+    try expectEqualSlices(u8, static.output[0..size], expected.written[0..size]);
 }
