@@ -1,4 +1,4 @@
-"""What the cases are run against: a server and a client of ours that echo frames, both strict."""
+"""What the cases are run against: a server and a client of ours that echo frames, strict, compressing."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from picows import (
     WSFrame,
     WSListener,
     WSMsgType,
+    WSPermessageDeflate,
     WSProtocolError,
     WSTransport,
     WSUpgradeRequest,
@@ -22,6 +23,8 @@ from picows import (
 
 #: The largest frames of the suite are those of 9.1.6 and 9.2.6.
 FRAME_SIZE_MAX = 16 * 1024 * 1024
+#: Everything is compressed, and each side gets as large a window as it asks for: cases 12 and 13.
+DEFLATE = WSPermessageDeflate(server_max_window_bits=15, client_max_window_bits=15, threshold=0)
 #: The slowest case takes some seconds; the suite itself gives up on most after one.
 CASE_SECONDS_MAX = 100
 
@@ -65,6 +68,7 @@ async def serving(agent: str, use_aiofastnet: bool | None) -> AsyncIterator[int]
         0,
         strict=True,
         max_frame_size=FRAME_SIZE_MAX,
+        permessage_deflate=DEFLATE,
         use_aiofastnet=use_aiofastnet,
     )
     try:
@@ -83,6 +87,7 @@ async def run_client(url: str, agent: str, use_aiofastnet: bool | None) -> None:
             url + resource,
             strict=True,
             max_frame_size=FRAME_SIZE_MAX,
+            permessage_deflate=DEFLATE,
             use_aiofastnet=use_aiofastnet,
         )
         try:

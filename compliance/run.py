@@ -2,7 +2,7 @@
 
     python compliance/run.py [--endpoint server] [--loop uvloop] [--cases '1.*' 6.4.1]
 
-The cases are those without compression: 1 to 7, 9 and 10. They come from the PyPI package kosoku,
+The cases are 1 to 7, 9, 10, and those of compression, 12 and 13. They come from the PyPI package kosoku,
 which the `test` extra installs: its runner is started as a process of its own, beside this
 interpreter, from PATH, or from `--kosoku`. It plays the other side of every connection and judges.
 
@@ -38,7 +38,7 @@ import picows
 
 ENDPOINTS = ["server", "client"]
 LOOPS = ["asyncio", "uvloop"] if find_spec("uvloop") else ["asyncio"]
-CASES = ["1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "9.*", "10.*"]
+CASES = ["1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "9.*", "10.*", "12.*", "13.*"]
 VERDICTS = ["OK", "NON-STRICT", "INFORMATIONAL", "FAILED"]
 SUMMARY = Path(__file__).with_name("summary.md")
 
@@ -172,7 +172,7 @@ def summarize(runs: list[Run], kosoku: str) -> str:
     lines = [
         "# Autobahn cases",
         "",
-        "The cases without compression (1 to 7, 9, 10) against the frame echoes of",
+        "All cases (1 to 7, 9, 10, and those of compression, 12 and 13) against the frame echoes of",
         "`endpoints.py`, `strict=True`. Written by `python compliance/run.py`.",
         "",
         ", ".join(versions(kosoku)),
