@@ -26,10 +26,12 @@ from .exceptions import (
 )
 from .include import get_include
 from .loop.options import PICOWS_DEBUG_LL
+from .loop.wrap import ws_wrap
 from .messages.connect import connect
 from .messages.connection import WSConnection
 from .messages.retry import backoff
 from .messages.serve import WSServer, serve
+from .server.endpoint import WSEndpoint, ws_endpoint
 from .server.serve import ws_create_server
 from .url import WSParsedURL
 from .values.broadcast import WSBroadcastResult
@@ -45,6 +47,7 @@ __all__ = [
     "WSConnectionClosed",
     "WSDisconnectCause",
     "WSDisconnectInfo",
+    "WSEndpoint",
     "WSError",
     "WSFrame",
     "WSHandshakeError",
@@ -72,6 +75,8 @@ __all__ = [
     "ws_broadcast",
     "ws_connect",
     "ws_create_server",
+    "ws_endpoint",
+    "ws_wrap",
 ]
 
 for _public in (
@@ -79,6 +84,7 @@ for _public in (
     WSConnection,
     WSPermessageDeflate,
     WSServer,
+    WSEndpoint,
     WSUpgradeRequest,
     WSUpgradeResponse,
     WSUpgradeResponseWithListener,

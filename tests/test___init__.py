@@ -20,6 +20,7 @@ EXPORTED = {
     "WSConnectionClosed",
     "WSDisconnectCause",
     "WSDisconnectInfo",
+    "WSEndpoint",
     "WSError",
     "WSFrame",
     "WSHandshakeError",
@@ -47,6 +48,8 @@ EXPORTED = {
     "ws_broadcast",
     "ws_connect",
     "ws_create_server",
+    "ws_endpoint",
+    "ws_wrap",
 }
 
 

@@ -12,7 +12,7 @@ import pytest
 from support import stacks
 from support.stacks import STACKS, Stack
 
-from picows import WSCloseCode, ws_connect
+from picows import WSCloseCode, WSDisconnectCause, ws_connect
 from picows.closing import WSCloseHandshake, WSCloseInfo
 from picows.testing import wire
 from picows.testing.recorder import Recorder, paired, serving
@@ -278,3 +278,44 @@ async def test_waiting_again_and_again_keeps_one_traceback() -> None:
             names = [frame.name for frame in traceback.extract_tb(raised.value.__traceback__)]
             assert names.count("on_ws_frame") == 1  # where it came from
         assert len(depths) == 1
+
+
+@pytest.mark.parametrize("role", ["client", "server"])
+async def test_the_answer_to_our_close_ends_the_connection(role: str) -> None:
+    async with paired(role) as pair:
+        pair.transport.send_close(1000, "bye", answer_timeout=60)
+        await pair.peer.expect(wire.close(1000, "bye"))
+        pair.peer.send(wire.Frame(wire.TEXT, b"crossing"), wire.close(1000))
+        assert await pair.peer.read_to_end() == b""
+        await pair.listener.until_disconnected()
+        assert [frame.opcode for frame in pair.listener.frames] == [wire.TEXT, wire.CLOSE]
+        assert pair.transport.disconnect_info.cause is WSDisconnectCause.OWN_CLOSE
+
+
+@pytest.mark.parametrize("use_aiofastnet", [None, False], ids=["own", "loop"])
+async def test_the_answer_to_our_close_is_waited_for_so_long(use_aiofastnet: Any) -> None:
+    async with paired("server", use_aiofastnet=use_aiofastnet) as pair:
+        pair.transport.send_close(1000, answer_timeout=0.05)
+        assert await pair.peer.read_rest() == [wire.close(1000)]
+        await pair.listener.until_disconnected()
+
+
+async def test_our_close_is_the_answer_already() -> None:
+    async with paired("server") as pair:
+        pair.peer.send(wire.close(1001))
+        await pair.listener.until_frames(1)
+        pair.transport.send_close(1001, answer_timeout=60)
+        assert await pair.peer.read_rest() == [wire.close(1001)]
+        await pair.listener.until_disconnected()
+        pair.transport.send_close(1001, answer_timeout=1)  # does nothing
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), 1e10])
+async def test_no_time_for_an_answer(seconds: float) -> None:
+    async with paired("server") as pair:
+        with pytest.raises(ValueError, match="answer_timeout must be None, or at least 0"):
+            pair.transport.send_close(1000, answer_timeout=seconds)
+        assert not pair.transport.is_close_frame_sent
+        pair.transport.send_close(1000, answer_timeout=None)
+        await pair.peer.expect(wire.close(1000))
+        assert not pair.transport.is_disconnected

@@ -18,6 +18,7 @@ from support import stacks
 import picows
 from picows import (
     WSAutoPingStrategy,
+    WSCloseCode,
     WSError,
     WSInvalidURL,
     WSListener,
@@ -83,6 +84,7 @@ def test_signature_is_the_contract() -> None:
         "permessage_deflate": False,
         "reuse_tls_sessions": False,
         "enable_kernel_timestamps": False,
+        "auto_ping_close_code": WSCloseCode.GOING_AWAY,
     }
     keyword_only = [name for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY]
     assert keyword_only == list(defaults)

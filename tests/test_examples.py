@@ -29,6 +29,8 @@ PROGRAMS = {path.stem: path.read_text("utf-8") for path in FOLDER.glob("*.py")}
 PRINTS = re.compile(r"^.*It prints:\n\n((?: {4}.*\n|\n)+)", re.M)
 #: These print what their docstring says, and end. All others have a test of their own.
 SPEAKING = sorted(name for name, text in PROGRAMS.items() if PRINTS.search(text))
+#: What may not be installed, and is not there for every Python.
+NEEDED = {"msgspec_buffer": "msgspec", "handover_aiohttp": "aiohttp", "any_streams": "asyncssh"}
 SERVERS = {"browser", "echo_server", "graceful_shutdown", "routing", "threads"}
 #: What the log has to say about what an example shows; the others log nothing.
 LOGGED = {"fragments": "WSProtocolError: message is too long"}
@@ -46,8 +48,9 @@ def printed_by(text: str) -> str:
 
 @pytest.mark.parametrize("name", SPEAKING)
 def test_it_prints_what_it_says(name: str, tmp_path: Path) -> None:
-    if name == "msgspec_buffer" and importlib.util.find_spec("msgspec") is None:
-        pytest.skip("msgspec is not installed")
+    needed = NEEDED.get(name)
+    if needed and importlib.util.find_spec(needed) is None:
+        pytest.skip(f"{needed} is not installed")
     if name == "tls":
         authority = make_authority()
         certificate = authority.issue_cert("localhost")

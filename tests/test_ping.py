@@ -177,3 +177,31 @@ async def test_the_answer_to_a_later_ping_of_the_users_stands_for_it_too(
         await asyncio.wait_for(measuring, 30)
         # Which the user waits for.
         assert await pair.listener.until_frames(1) == [Frame(PONG, b"mine")]
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"), [(1011, b"keepalive ping timeout"), (4000, b"no answer to a ping")]
+)
+async def test_the_close_code_is_a_choice(code: int, reason: bytes) -> None:
+    async with pinging("server", auto_ping_close_code=code) as pair:
+        await pair.peer.expect(Frame(PING))
+        await pair.peer.expect(Frame(CLOSE, code.to_bytes(2, "big") + reason))
+
+
+@pytest.mark.parametrize("strategy", WSAutoPingStrategy)
+async def test_a_reply_timeout_above_the_idle_timeout(strategy: WSAutoPingStrategy) -> None:
+    """Who answers is pinged each time that is due; who does not has all of its time."""
+    options = {"auto_ping_strategy": strategy, "auto_ping_reply_timeout": 0.4}
+    async with pinging("server", idle=0.02, **options) as pair:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        for _ in range(4):
+            await pair.peer.expect(Frame(PING))
+            pair.peer.send(Frame(PONG))
+        took = loop.time() - begun
+        await pair.peer.expect(Frame(PING))
+        silent_since = loop.time()
+        (last,) = await pair.peer.read_rest()
+        assert last.opcode == CLOSE
+        assert loop.time() - silent_since > 0.35
+        assert took < 1.2, "waited the reply timeout out for each"

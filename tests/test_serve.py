@@ -16,6 +16,7 @@ from support import stacks
 import picows
 from picows import (
     WSAutoPingStrategy,
+    WSCloseCode,
     WSListener,
     WSUpgradeRequest,
     WSUpgradeResponse,
@@ -72,6 +73,7 @@ def test_signature_is_the_contract() -> None:
         "permessage_deflate": False,
         "enable_kernel_timestamps": False,
         "max_pending_handshakes": 16384,
+        "auto_ping_close_code": WSCloseCode.GOING_AWAY,
     }
     keyword_only = [name for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY]
     assert keyword_only == list(defaults)[2:]

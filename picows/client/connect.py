@@ -11,7 +11,14 @@ from ssl import SSLContext
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
-from .._native import Endpoint, Protocol, WSAutoPingStrategy, WSListener, WSTransport
+from .._native import (
+    Endpoint,
+    Protocol,
+    WSAutoPingStrategy,
+    WSCloseCode,
+    WSListener,
+    WSTransport,
+)
 from ..loop.checks import (
     check_callable,
     check_connect_options,
@@ -74,6 +81,7 @@ async def ws_connect(
     permessage_deflate: bool | WSPermessageDeflate = False,
     reuse_tls_sessions: bool = False,
     enable_kernel_timestamps: bool = False,
+    auto_ping_close_code: WSCloseCode | int = WSCloseCode.GOING_AWAY,
     **kwargs: Any,
 ) -> tuple[WSTransport, _Listener]:
     """Open a WebSocket connection (RFC 6455, 4.1).
@@ -91,12 +99,13 @@ async def ws_connect(
             starts anew.
         logger_name: None for the logger `picows.client`, a str for `picows.<name>`, or a logger.
         enable_auto_ping: send PINGs to notice a peer that has vanished. A peer that does not answer
-            gets CLOSE(GOING_AWAY) and is disconnected. This does not concern the peer's PINGs.
+            gets a CLOSE and is disconnected. This does not concern the peer's PINGs.
         auto_ping_idle_timeout: send a PING after so many seconds without a received byte
             (PING_WHEN_IDLE), or after the PING before (PING_PERIODICALLY).
-        auto_ping_reply_timeout: seconds to wait for the answer (PING_WHEN_IDLE: for any byte). It
-            must be at most `auto_ping_idle_timeout`.
+        auto_ping_reply_timeout: seconds to wait for the answer (PING_WHEN_IDLE: for any byte).
         auto_ping_strategy: a WSAutoPingStrategy.
+        auto_ping_close_code: the code of the CLOSE for a peer that does not answer; other libraries
+            use INTERNAL_ERROR.
         enable_auto_pong: answer a PING with a PONG; the listener then does not see the PING.
         max_frame_size: a frame with a larger payload (in bytes) is refused with
             CLOSE(MESSAGE_TOO_BIG).
@@ -177,6 +186,7 @@ async def ws_connect(
         auto_ping_strategy=auto_ping_strategy,
         permessage_deflate=permessage_deflate,
         enable_kernel_timestamps=enable_kernel_timestamps,
+        auto_ping_close_code=auto_ping_close_code,
     )
     shared = (loop_state(loop), loop, logger, ws_listener_factory, options)
     takes_handshake = _takes_handshake(ws_listener_factory)

@@ -17,6 +17,13 @@ def check_text(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be a str, not {value!r}")
 
 
+def check_bytes(name: str, value: Any) -> None:
+    try:
+        memoryview(value).release()
+    except TypeError:
+        raise TypeError(f"{name} must be bytes-like, not {value!r}") from None
+
+
 def check_callable(name: str, value: Any) -> None:
     if not callable(value):
         raise TypeError(f"{name} must be a function or a class, not {value!r}")

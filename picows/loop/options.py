@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from .._native import WSAutoPingStrategy
+from .._native import WSAutoPingStrategy, WSCloseCode
 from ..values.compression import WSPermessageDeflate, read_compression
 from .checks import check_seconds, whole_number
 
@@ -35,6 +35,7 @@ class Options:
     auto_ping_idle_timeout: float
     auto_ping_reply_timeout: float
     auto_ping_strategy: WSAutoPingStrategy
+    auto_ping_close_code: WSCloseCode | int = WSCloseCode.GOING_AWAY
     permessage_deflate: bool | WSPermessageDeflate
     #: What the last one stands for.
     compression: WSPermessageDeflate | None = field(init=False)
@@ -47,10 +48,8 @@ class Options:
             check_seconds("websocket_handshake_timeout", self.websocket_handshake_timeout)
         for name in ("auto_ping_idle_timeout", "auto_ping_reply_timeout"):
             check_seconds(name, getattr(self, name), is_used=self.enable_auto_ping)
-        idle, reply = float(self.auto_ping_idle_timeout), float(self.auto_ping_reply_timeout)
-        if self.enable_auto_ping and reply > idle:
-            raise ValueError("auto_ping_reply_timeout must be at most auto_ping_idle_timeout")
         WSAutoPingStrategy(self.auto_ping_strategy)
+        whole_number("auto_ping_close_code", self.auto_ping_close_code)
         if whole_number("max_frame_size", self.max_frame_size) < 0:
             raise ValueError("max_frame_size must be at least 0")
         object.__setattr__(self, "compression", read_compression(self.permessage_deflate))

@@ -10,7 +10,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from .._native import Endpoint, WSAutoPingStrategy, WSListener
+from .._native import Endpoint, WSAutoPingStrategy, WSCloseCode, WSListener
 from ..loop.checks import check_callable, check_path, checked_port, whole_number
 from ..loop.choose import SHUTDOWN_SECONDS, has_own_transport, own_engine
 from ..loop.options import Options, WSLoggerLike, check_aiofastnet, resolve_logger
@@ -69,6 +69,7 @@ async def ws_create_server(
     permessage_deflate: bool | WSPermessageDeflate = False,
     enable_kernel_timestamps: bool = False,
     max_pending_handshakes: int = 16384,
+    auto_ping_close_code: WSCloseCode | int = WSCloseCode.GOING_AWAY,
     **kwargs: Any,
 ) -> asyncio.Server:
     """Listen for WebSocket connections (RFC 6455, 4.2).
@@ -91,12 +92,13 @@ async def ws_create_server(
             same time again, or a shorter `ssl_handshake_timeout`.
         logger_name: None for the logger `picows.server`, a str for `picows.<name>`, or a logger.
         enable_auto_ping: send PINGs to notice a peer that has vanished. A peer that does not answer
-            gets CLOSE(GOING_AWAY) and is disconnected. This does not concern the peer's PINGs.
+            gets a CLOSE and is disconnected. This does not concern the peer's PINGs.
         auto_ping_idle_timeout: send a PING after so many seconds without a received byte
             (PING_WHEN_IDLE), or after the PING before (PING_PERIODICALLY).
-        auto_ping_reply_timeout: seconds to wait for the answer (PING_WHEN_IDLE: for any byte). It
-            must be at most `auto_ping_idle_timeout`.
+        auto_ping_reply_timeout: seconds to wait for the answer (PING_WHEN_IDLE: for any byte).
         auto_ping_strategy: a WSAutoPingStrategy.
+        auto_ping_close_code: the code of the CLOSE for a peer that does not answer; other libraries
+            use INTERNAL_ERROR.
         enable_auto_pong: answer a PING with a PONG; the listener then does not see the PING.
         max_frame_size: a frame with a larger payload (in bytes) is refused with
             CLOSE(MESSAGE_TOO_BIG).
@@ -154,6 +156,7 @@ async def ws_create_server(
         auto_ping_strategy=auto_ping_strategy,
         permessage_deflate=permessage_deflate,
         enable_kernel_timestamps=enable_kernel_timestamps,
+        auto_ping_close_code=auto_ping_close_code,
     )
     pending_max = whole_number("max_pending_handshakes", max_pending_handshakes)
     endpoint = Endpoint(

@@ -29,6 +29,7 @@ NOT_MESSAGES = [
     r"Basic …?",
     r"text/plain; charset=utf-8",
     r"4.. \w+.*|5.. \w+.*",  # bodies of answers
+    r"keepalive ping timeout",  # the reason in a CLOSE
     r"to …|through the proxy",  # pieces of a message
     r"The compiled part of picows\.",
 ]

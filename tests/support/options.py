@@ -20,6 +20,7 @@ GIVEN: dict[str, Any] = {
     "auto_ping_strategy": WSAutoPingStrategy.PING_WHEN_IDLE,
     "permessage_deflate": False,
     "enable_kernel_timestamps": False,
+    "auto_ping_close_code": 1001,
 }
 
 

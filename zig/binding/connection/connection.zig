@@ -11,6 +11,7 @@ const Endpoint = @import("endpoint.zig").Endpoint;
 const Outbox = @import("outbox.zig").Outbox;
 const Input = @import("../memory/receive_buffer.zig").Input;
 const WSListener = @import("listener.zig").WSListener;
+const WSTransport = @import("transport.zig").WSTransport;
 const Object = o.Object;
 const Error = o.Error;
 
@@ -25,8 +26,8 @@ pub const Connection = struct {
     compression: ?*Compression = null,
     /// While frames are delivered: what is left of the bytes, in the hands of `delivery.deliver`.
     rest: ?*[]u8 = null,
-    /// What a listener in native code wants to be told of: all frames of a read were shown. What it sends is gathered still.
-    read_end: ?*const fn (*WSListener) Error!void = null,
+    /// Called when all frames of a read were shown, if the listener wants to know. What it sends is gathered still.
+    read_end: ?*const fn (*WSTransport, *WSListener) Error!void = null,
     /// The thread of the event loop; methods called from another one raise.
     thread: c_ulong,
     outbox: Outbox,
@@ -57,7 +58,9 @@ pub const Connection = struct {
     auto_ping: ping.AutoPing = .none,
     /// How often auto-ping has looked whether the answer is still unread.
     looks: u16 = 0,
-    /// When the last auto-ping was sent, or was looked for: bytes received later are a sign of life.
+    /// When the last auto-ping was sent.
+    pinged_at: f64 = 0,
+    /// The same, or when a sign of life was last looked for: bytes received later are one.
     silent_since: f64 = 0,
     /// Our pings that are not answered yet; their memory is given back when there are none.
     pings: core.pings.Pings = .{},
@@ -65,6 +68,8 @@ pub const Connection = struct {
     ping_number: u32 = 0,
     /// The listener leaves pings and the recognition of PONGs as they are.
     has_usual_pings: bool = false,
+    /// The connection ends when the peer answers our CLOSE.
+    ends_when_answered: bool = false,
     /// The timer that brings a connection that failed to its end.
     end_timer: ?*Object = null,
     /// A list of the futures of those who wait for the end; made when somebody does.

@@ -54,6 +54,7 @@ pub fn deliver(transport: *WSTransport, received: Input.Received, bytes: []u8) E
                 pong.end(transport);
                 try send.noteClose(transport, .recv, said.code, said.reason);
                 try deliverFrame(transport, listener, said.frame, rest, received.chunk);
+                if (connection.ends_when_answered) try transport.disconnect(true);
             },
             .need_more => |frame_size| {
                 try connection.input.keep(connection.endpoint.loop_state, received, rest, frame_size);
@@ -76,10 +77,15 @@ pub inline fn end(transport: *WSTransport, result: Error!void) Error!void {
     result catch |failure| {
         const aside: errors.Aside = .begin();
         defer aside.end();
-        tell(listener) catch transport.surface();
+        tell(transport, listener) catch transport.surface();
         return failure;
     };
-    return tell(listener);
+    return tell(transport, listener);
+}
+
+/// The end of a read for a listener that has an on_ws_read_end() of its own.
+pub fn callReadEnd(transport: *WSTransport, listener: *WSListener) Error!void {
+    o.callMethodVoid(&listener.ob, transport.state.names.on_ws_read_end, .{transport}) catch try ending.listenerError(transport, .on_ws_read_end);
 }
 
 /// Before a read: if it happens inside a callback (which runs the event loop, as nest_asyncio lets it), the bytes that

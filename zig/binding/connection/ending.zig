@@ -38,7 +38,7 @@ pub const Cause = enum {
 };
 
 /// The listener's callbacks that may raise.
-pub const Callback = enum { on_ws_connected, on_ws_frame, on_ws_disconnected, send_user_specific_ping, is_user_specific_pong };
+pub const Callback = enum { on_ws_connected, on_ws_frame, on_ws_read_end, on_ws_disconnected, send_user_specific_ping, is_user_specific_pong };
 
 /// Deals with the exception that a listener's callback raised.
 pub fn listenerError(transport: *WSTransport, callback: Callback) Error!void {
@@ -47,7 +47,7 @@ pub fn listenerError(transport: *WSTransport, callback: Callback) Error!void {
     defer o.decref(exception);
     const endpoint = transport.connection().endpoint;
     const is_protocol_error = o.isInstance(exception, state.imports.WSProtocolError);
-    const is_of_frame = callback == .on_ws_frame or callback == .is_user_specific_pong;
+    const is_of_frame = callback == .on_ws_frame or callback == .on_ws_read_end or callback == .is_user_specific_pong;
     const ends = !is_of_frame or endpoint.options.disconnect_on_exception or is_protocol_error or errors.isFatal(exception);
     logListenerError(transport, callback, exception, ends);
     if (ends) {
@@ -72,8 +72,7 @@ fn logListenerError(transport: *WSTransport, callback: Callback, exception: *Obj
         return log.write(endpoint, state.names.warning, message, .{exception});
     }
     const message = switch (callback) {
-        .on_ws_frame => if (ends) "WSListener.on_ws_frame raised, disconnecting" else "WSListener.on_ws_frame raised, going on",
-        .is_user_specific_pong => if (ends) "WSListener.is_user_specific_pong raised, disconnecting" else "WSListener.is_user_specific_pong raised, going on",
+        inline .on_ws_frame, .on_ws_read_end, .is_user_specific_pong => |name| if (ends) "WSListener." ++ @tagName(name) ++ " raised, disconnecting" else "WSListener." ++ @tagName(name) ++ " raised, going on",
         .on_ws_disconnected => "WSListener.on_ws_disconnected raised",
         inline else => |name| "WSListener." ++ @tagName(name) ++ " raised, disconnecting",
     };
@@ -170,6 +169,20 @@ pub fn lingerAndDisconnect(transport: *WSTransport) Error!void {
     if (try o.isTrue(can_write_eof)) try o.callMethodVoid(transport.underlying_transport, state.names.write_eof, .{});
     transport.connection().ended_at = clock.now(state);
     try schedule(transport, linger_seconds, lingerOver);
+}
+
+/// Our CLOSE was sent: ends the connection when the peer's has come, or after `seconds`.
+pub fn awaitAnswer(transport: *WSTransport, seconds: f64) Error!void {
+    const connection = transport.connection();
+    if (connection.outbox.life == .ended) return;
+    if (connection.isInputEnded()) return if (connection.end_timer == null) transport.disconnect(true);
+    connection.ends_when_answered = true;
+    try schedule(transport, seconds, answerOverdue);
+}
+
+fn answerOverdue(transport: *WSTransport) Error!void {
+    debug(transport, "no answer to our CLOSE, disconnecting");
+    try lingerAndDisconnect(transport);
 }
 
 /// Disconnects, unless the peer still sends, or still takes what is queued for it. Until then its bytes are read.

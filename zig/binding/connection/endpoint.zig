@@ -16,7 +16,8 @@ pub const Endpoint = extern struct {
     logger: *Object,
     listener_factory: *Object,
     options: Options,
-    /// A client's request: the WSUpgradeRequest, its bytes, and its Sec-WebSocket-Key. None for a server.
+    /// A client's request: the WSUpgradeRequest, its bytes, and its Sec-WebSocket-Key. None for a server; of a connection
+    /// whose opening handshake somebody else has done a server may have the first as well.
     request: *Object,
     request_bytes: *Object,
     key: *Object,

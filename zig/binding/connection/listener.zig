@@ -47,6 +47,11 @@ pub fn resumeIsDefault(self: *WSListener, state: *State) Error!bool {
     return self.vtable.resume_writing == base(state).resume_writing and try inherits(self, state, state.names.resume_writing);
 }
 
+/// Whether on_ws_read_end() is the listener's own. It is called by its name: the table has no entry for it.
+pub fn hasReadEnd(self: *WSListener, state: *State) Error!bool {
+    return !try inherits(self, state, state.names.on_ws_read_end);
+}
+
 /// Whether what Python finds under `name` on the listener is the method that WSListener defines. Bound methods are equal
 /// if they bind the same function to the same object.
 fn inherits(self: *WSListener, state: *State, name: *Object) Error!bool {

@@ -2,11 +2,14 @@
 //! picows.loop.options.Options checks them; here they become numbers.
 
 const std = @import("std");
+const core = @import("core");
+const args = @import("cpython").args;
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
 const errors = @import("cpython").errors;
 const Compression = @import("compression_options.zig").Options;
 const AutoPingStrategy = @import("../state/enums.zig").AutoPingStrategy;
+const send = @import("send.zig");
 const Object = o.Object;
 const Error = o.Error;
 
@@ -25,6 +28,7 @@ pub const Options = extern struct {
     auto_ping_reply_timeout: f64,
     compression: Compression,
     enable_kernel_timestamps: bool,
+    auto_ping_close_code: core.CloseCode,
 
     /// Of the attributes of these names.
     pub fn read(given: *Object) Error!Options {
@@ -47,6 +51,7 @@ fn convert(comptime T: type, value: *Object) Error!T {
         usize => std.math.cast(usize, try wholeNumber(value)) orelse errors.raise("ValueError", "max_frame_size must be at least 0"),
         AutoPingStrategy => std.enums.fromInt(AutoPingStrategy, try wholeNumber(value)) orelse
             errors.raise("ValueError", "auto_ping_strategy must be a WSAutoPingStrategy"),
+        core.CloseCode => send.closeCode(try args.integer(value), ""),
         else => comptime unreachable,
     };
 }

@@ -33,6 +33,8 @@ const abort_seconds = 0.01;
 /// Until a connection that seems silent is looked at again: longer than nothing, so that the event loop polls its
 /// sockets before.
 const look_seconds = 0.001;
+/// A timer may come early by this: an event loop's clock has steps, of a millisecond in uvloop.
+const clock_step = 0.001;
 /// A peer that sends without end but answers no ping is looked at so often.
 const looks_max = 1000;
 
@@ -51,19 +53,25 @@ fn schedule(transport: *WSTransport, seconds: f64) Error!void {
 /// The timer: time to ping, to look whether the answer came, or to wait longer.
 fn timerFired(transport: *WSTransport) Error!void {
     const connection = transport.connection();
-    const endpoint = connection.endpoint;
+    const options = &connection.endpoint.options;
     o.clear(&connection.ping_timer);
     if (connection.isInputEnded()) return;
-    if (connection.auto_ping == .waiting and !isAlive(transport)) return look(transport);
+    const now = clock.now(transport.state);
+    const pinged_seconds = now - connection.pinged_at;
+    if (connection.auto_ping == .waiting and !isAlive(transport)) {
+        const left = options.auto_ping_reply_timeout - pinged_seconds;
+        return if (left > clock_step) waitForAnswer(transport, left) else look(transport);
+    }
     const was_pinged = connection.auto_ping != .none;
     connection.auto_ping = .none;
     pong.giveUp(transport, pong.auto);
     if (isPeriodic(transport)) {
         // The time for the answer is a part of the period.
-        if (was_pinged) return schedule(transport, @max(0, endpoint.options.auto_ping_idle_timeout - endpoint.options.auto_ping_reply_timeout));
+        const left = options.auto_ping_idle_timeout - pinged_seconds;
+        if (was_pinged and left > clock_step) return schedule(transport, left);
     } else {
-        const idle_seconds = clock.now(transport.state) - connection.received_at;
-        if (idle_seconds < endpoint.options.auto_ping_idle_timeout) return schedule(transport, endpoint.options.auto_ping_idle_timeout - idle_seconds);
+        const idle_seconds = now - connection.received_at;
+        if (idle_seconds < options.auto_ping_idle_timeout) return schedule(transport, options.auto_ping_idle_timeout - idle_seconds);
     }
     try ping(transport);
 }
@@ -84,13 +92,19 @@ fn ping(transport: *WSTransport) Error!void {
     ending.debug(transport, "auto-ping");
     connection.auto_ping = .waiting;
     connection.looks = 0;
-    connection.silent_since = clock.now(transport.state);
+    connection.pinged_at = clock.now(transport.state);
+    connection.silent_since = connection.pinged_at;
     if (!outbox.isOver(transport)) pong.send(transport, pong.auto) catch {
         // Our side has ended meanwhile: as after our CLOSE, any byte shows that the peer is there.
         if (!outbox.isOver(transport)) return ending.listenerError(transport, .send_user_specific_ping);
         outbox.surfaceUnlessRefused(transport);
     };
-    if (!connection.isInputEnded()) try schedule(transport, connection.endpoint.options.auto_ping_reply_timeout);
+    if (!connection.isInputEnded()) try waitForAnswer(transport, connection.endpoint.options.auto_ping_reply_timeout);
+}
+
+/// Who has longer to answer than a period lasts is looked at once a period: the next ping is due if he has answered.
+fn waitForAnswer(transport: *WSTransport, seconds: f64) Error!void {
+    try schedule(transport, @min(seconds, transport.connection().endpoint.options.auto_ping_idle_timeout));
 }
 
 /// The time for the answer is over. It may stand in the kernel, if the event loop was busy, or behind what stands there: a
@@ -116,7 +130,14 @@ fn giveUp(transport: *WSTransport) Error!void {
     const seconds = try o.check(c.PyFloat_FromDouble(connection.endpoint.options.auto_ping_reply_timeout));
     defer o.decref(seconds);
     log.write(connection.endpoint, state.names.warning, "no answer to a ping for %s seconds, disconnecting", .{seconds});
-    ending.report(transport, .ping_timeout, .{ .code = .going_away, .reason = "no answer to a ping" });
+    const code = connection.endpoint.options.auto_ping_close_code;
+    // Other libraries send INTERNAL_ERROR then, with this text.
+    const reason = switch (code) {
+        .internal_error => "keepalive ping timeout",
+        .no_info => "",
+        else => "no answer to a ping",
+    };
+    ending.report(transport, .ping_timeout, .{ .code = code, .reason = reason });
     try ending.schedule(transport, abort_seconds, abort);
 }
 

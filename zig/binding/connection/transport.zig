@@ -89,6 +89,8 @@ pub const WSTransport = extern struct {
         if (self.is_secure != 0) return;
         if (self.connection().endpoint.loop_state.closes_sockets) outbox.stream.closed_by = .loop;
         outbox.useSocket(handle);
+        // Who had the transport before may have written to it.
+        outbox.noteWaiting();
     }
 
     /// The socket under the transport, TLS or not; none if it has none, or has closed it.

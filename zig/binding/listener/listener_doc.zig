@@ -34,6 +34,20 @@ pub const on_ws_frame =
     \\    frame: the WSFrame. You may keep it; it keeps the memory it was received into.
 ;
 
+pub const on_ws_read_end =
+    \\on_ws_read_end($self, transport, /)
+    \\--
+    \\
+    \\Called after each read of an open connection, when all frames that the read completed
+    \\were shown, also if there were none. It is the place to send what the frames of a read
+    \\add up to; coalesce_sends gathers that too. By default it does nothing.
+    \\
+    \\An exception has the same effect as one of on_ws_frame.
+    \\
+    \\Args:
+    \\    transport: the WSTransport.
+;
+
 pub const on_ws_disconnected =
     \\on_ws_disconnected($self, transport, /)
     \\--

@@ -150,6 +150,7 @@ fn isGivenBackElsewhere(class: *c.PyTypeObject) bool {
 const methods = [_]c.PyMethodDef{
     o.method("on_ws_connected", ignoreArguments("on_ws_connected", 1), c.METH_FASTCALL, doc.on_ws_connected),
     o.method("on_ws_frame", ignoreArguments("on_ws_frame", 2), c.METH_FASTCALL, doc.on_ws_frame),
+    o.method("on_ws_read_end", ignoreArguments("on_ws_read_end", 1), c.METH_FASTCALL, doc.on_ws_read_end),
     o.method("on_ws_disconnected", ignoreArguments("on_ws_disconnected", 1), c.METH_FASTCALL, doc.on_ws_disconnected),
     o.method("send_user_specific_ping", defaultPing, c.METH_O, doc.send_user_specific_ping),
     o.method("is_user_specific_pong", defaultIsPong, c.METH_O, doc.is_user_specific_pong),

@@ -53,8 +53,12 @@ fn connected(self: *MessageListener, transport: *WSTransport) Error!void {
     session.parser.message.size_max = self.limits.message_size_max;
     session.parser.message.frame_count_max = self.limits.frame_count_max;
     if (connection.compression) |compression| compression.tighten(session);
-    connection.read_end = receiving.wake;
+    connection.read_end = readEnded;
     try o.callMethodVoid(self.object(), self.state.names.on_ws_connected, .{transport});
+}
+
+fn readEnded(_: *WSTransport, listener: *WSListener) Error!void {
+    try receiving.wake(listener);
 }
 
 fn onFrame(listener: *WSListener, transport: *WSTransport, frame: *WSFrame, skip_dispatch: c_int) callconv(.c) ?*Object {

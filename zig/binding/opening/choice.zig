@@ -25,11 +25,12 @@ pub const Progress = enum(u8) { none, awaited, made, dropped };
 pub fn ask(protocol: *Protocol, transport: *WSTransport) Error!?*Object {
     const state = transport.state;
     if (protocol.choice == .made) return try take(protocol);
-    const endpoint = transport.connection().endpoint;
+    const endpoint = protocol.endpoint;
+    const factory = protocol.listener_factory orelse endpoint.listener_factory;
     const result = try if (endpoint.factory_takes_handshake)
-        o.call(endpoint.listener_factory, .{ transport.request, transport })
+        o.call(factory, .{ transport.request, transport })
     else
-        o.call(endpoint.listener_factory, .{transport.request});
+        o.call(factory, .{transport.request});
     if (isChoice(state, result)) return result;
     defer o.decref(result);
     const decided = try o.check(c.PyObject_GetAttrString(@ptrCast(protocol), "decided"));

@@ -66,7 +66,7 @@ fn create(class: *c.PyTypeObject, args: *Object, kwargs: ?*Object) Error!*Object
     given.options = try .read(options);
     given.factory_takes_handshake = factory_takes_handshake != 0;
     given.pending = .{ .count_max = @intCast(pending_max) };
-    given.is_client = !o.isNone(given.request);
+    given.is_client = !o.isNone(given.request_bytes);
     given.log_debug = try log.isEnabled(state, given.logger, log.debug_level);
     given.state = state;
 
@@ -78,9 +78,10 @@ fn create(class: *c.PyTypeObject, args: *Object, kwargs: ?*Object) Error!*Object
 }
 
 fn call(self: *Endpoint, args: *Object, kwargs: ?*Object) callconv(.c) ?*Object {
-    _ = args;
-    _ = kwargs;
-    return @ptrCast(protocol.create(self) catch return null);
+    var listener_factory: ?*Object = null;
+    const names = [_]?[*:0]const u8{ "", null };
+    if (c.PyArg_ParseTupleAndKeywords(args, kwargs, "|O:Endpoint", &names, &listener_factory) == 0) return null;
+    return @ptrCast(protocol.create(self, listener_factory) catch return null);
 }
 
 fn traverse(self: *Endpoint, proc: c.visitproc, arg: ?*anyopaque) callconv(.c) c_int {

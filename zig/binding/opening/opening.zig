@@ -6,6 +6,7 @@ const asyncio = @import("../eventloop/asyncio.zig");
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
 const client = @import("client.zig");
+const delivery = @import("../connection/delivery.zig");
 const ending = @import("../connection/ending.zig");
 const errors = @import("cpython").errors;
 const log = @import("../eventloop/log.zig");
@@ -15,7 +16,8 @@ const ping = @import("../connection/ping.zig");
 const server = @import("server.zig");
 const Protocol = @import("protocol.zig").Protocol;
 const State = @import("../state/state.zig").State;
-const WSListener = @import("../connection/listener.zig").WSListener;
+const listeners = @import("../connection/listener.zig");
+const WSListener = listeners.WSListener;
 const WSTransport = @import("../connection/transport.zig").WSTransport;
 const Object = o.Object;
 const Error = o.Error;
@@ -62,8 +64,10 @@ pub fn checkListener(state: *State, listener: *Object) Error!void {
 /// The handshake is done: frames follow.
 pub fn open(protocol: *Protocol, transport: *WSTransport, listener: *WSListener) Error!void {
     pending.end(protocol);
-    transport.connection().listener = o.incref(listener);
-    transport.connection().input.read_size = chunk_size;
+    const connection = transport.connection();
+    if (try listeners.hasReadEnd(listener, transport.state)) connection.read_end = delivery.callReadEnd;
+    connection.listener = o.incref(listener);
+    connection.input.read_size = chunk_size;
     const result = listener.vtable.on_ws_connected(listener, transport, 0);
     if (result) |object| o.decref(object) else return ending.listenerError(transport, .on_ws_connected);
     try ping.start(transport);

@@ -11,7 +11,8 @@ const ending = @import("../connection/ending.zig");
 const errors = @import("cpython").errors;
 const listeners = @import("../connection/listener.zig");
 const log = @import("../eventloop/log.zig");
-const timers = @import("../eventloop/timer.zig");
+const handover = @import("handover.zig");
+const loss = @import("loss.zig");
 const pending = @import("pending.zig");
 const ping = @import("../connection/ping.zig");
 const pong = @import("../connection/pong.zig");
@@ -31,6 +32,8 @@ const WSListener = listeners.WSListener;
 const WSTransport = @import("../connection/transport.zig").WSTransport;
 const Object = o.Object;
 const Error = o.Error;
+
+pub const lost = loss.lost;
 
 /// Reads from this size on are looked at for how long their delivery takes.
 const large_read_size_min = 16 * 1024;
@@ -53,6 +56,8 @@ pub const Protocol = extern struct {
     /// What a server's listener factory returned if it is awaited: a future, until its result is taken.
     chosen: ?*Object,
     choice: choices.Progress,
+    /// Chooses in place of the endpoint's listener factory; null for that.
+    listener_factory: ?*Object,
     /// A client sent much before it was answered.
     is_reading_paused: bool,
     /// The request is a HEAD.
@@ -67,9 +72,11 @@ pub const Protocol = extern struct {
     }
 };
 
-pub fn create(endpoint: *Endpoint) Error!*Protocol {
+/// `listener_factory` (borrowed) chooses in place of the endpoint's, if there is one.
+pub fn create(endpoint: *Endpoint, listener_factory: ?*Object) Error!*Protocol {
     const self = try o.allocate(Protocol, endpoint.state.types.Protocol);
     self.endpoint = o.incref(endpoint);
+    if (listener_factory) |factory| self.listener_factory = o.incref(factory);
     errdefer o.decref(self);
     if (endpoint.is_client) self.upgraded = try o.callMethod(endpoint.loop, endpoint.state.names.create_future, .{});
     return self;
@@ -78,19 +85,24 @@ pub fn create(endpoint: *Endpoint) Error!*Protocol {
 /// `own` if the transport is one of ours.
 pub fn connectionMade(self: *Protocol, underlying: *Object, own: ?*const Own) Error!void {
     const endpoint = self.endpoint;
-    const transport = try WSTransport.create(endpoint, underlying, own);
-    if (self.transport != null) {
-        o.decref(transport);
-        return errors.raise("RuntimeError", "connection_made() was called before: a protocol has one connection");
-    }
-    self.transport = transport;
+    const transport = try connect(self, underlying, own);
     if (!endpoint.is_client) transport.connection().input.read_size = choices.read_size;
-    try logMade(transport);
     // A TLS handshake that was given up may have been done all the same.
     if (self.watcher != null and !self.place.is_taken) return transport.disconnect(false);
     pending.end(self);
     try pending.begin(self);
     if (endpoint.is_client) try upgrade_client.sendRequest(transport);
+}
+
+pub fn connect(self: *Protocol, underlying: *Object, own: ?*const Own) Error!*WSTransport {
+    const transport = try WSTransport.create(self.endpoint, underlying, own);
+    if (self.transport != null) {
+        o.decref(transport);
+        return errors.raise("RuntimeError", "connection_made() was called before: a protocol has one connection");
+    }
+    self.transport = transport;
+    try logMade(transport);
+    return transport;
 }
 
 fn logMade(transport: *WSTransport) Error!void {
@@ -128,6 +140,10 @@ fn bufferUpdated(self: *Protocol, count_object: *Object) callconv(.c) ?*Object {
     // Nobody says here whether there is more.
     if (count >= large_read_size_min) _ = pace(self);
     return o.none();
+}
+
+fn dataReceived(self: *Protocol, data: *Object) callconv(.c) ?*Object {
+    return told(self, handover.feed(self, data));
 }
 
 /// After a read that filled its memory: how much the next one takes. Whether it may follow at once.
@@ -230,53 +246,6 @@ pub fn broken(self: *Protocol, exception: *Object) void {
     if (self.transport) |transport| transport.connection().noteBroken(exception);
 }
 
-/// The connection is gone, by an exception or None.
-pub fn lost(self: *Protocol, cause: *Object) Error!void {
-    defer upgrade.tellWatcher(self);
-    pending.end(self);
-    const transport = o.incref(self.transport orelse return);
-    defer o.decref(transport);
-    const connection = transport.connection();
-    ending.noteLoss(transport, cause);
-    connection.session.end();
-    connection.outbox.end();
-    connection.input.giveUp(self.endpoint.loop_state);
-    timers.cancel(&connection.end_timer, transport.state, self.endpoint.loop);
-    const reason = connection.lost_by orelse cause;
-    logLost(transport, reason);
-    defer finish(transport);
-    choices.cancel(self, transport);
-    ping.stop(transport);
-    pong.end(transport);
-    upgrade_client.lost(self, reason) catch transport.surface();
-    const listener = connection.listener orelse return;
-    connection.listener = null;
-    defer o.decref(listener);
-    const result = listener.vtable.on_ws_disconnected(listener, transport, 0);
-    if (result) |object| o.decref(object) else try ending.listenerError(transport, .on_ws_disconnected);
-}
-
-fn logLost(transport: *WSTransport, cause: *Object) void {
-    const endpoint = transport.connection().endpoint;
-    const info = transport.state.names.info;
-    if (o.isNone(cause)) return log.write(endpoint, info, "disconnected", .{});
-    log.write(endpoint, info, "disconnected: %r", .{cause});
-}
-
-/// Wakes those who wait for the end of the connection.
-fn finish(transport: *WSTransport) void {
-    const aside: errors.Aside = .begin();
-    defer aside.end();
-    const list = transport.connection().waiters orelse return;
-    wake(transport.state, list) catch transport.surface();
-}
-
-fn wake(state: *State, list: *Object) Error!void {
-    const futures = try o.check(c.PyList_AsTuple(list));
-    defer o.decref(futures);
-    for (0..@intCast(c.PyTuple_Size(futures))) |i| try asyncio.setResult(state, c.PyTuple_GetItem(futures, @intCast(i)).?, c.none());
-}
-
 fn pauseWriting(self: *Protocol, _: ?*Object) callconv(.c) ?*Object {
     return told(self, paused(self));
 }
@@ -320,6 +289,11 @@ fn connectionMadeMethod(self: *Protocol, underlying: *Object) callconv(.c) ?*Obj
     return told(self, connectionMade(self, underlying, null));
 }
 
+fn connectionOpened(self: *Protocol, arguments: [*]const *Object, count: c.Py_ssize_t) callconv(.c) ?*Object {
+    if (count != 2) return c.PyErr_Format(c.exception("TypeError"), "connection_opened() takes a transport and a listener");
+    return told(self, handover.opened(self, arguments[0], arguments[1]));
+}
+
 fn getObject(comptime name: []const u8) fn (*Protocol, ?*anyopaque) callconv(.c) ?*Object {
     return struct {
         fn get(self: *Protocol, _: ?*anyopaque) callconv(.c) ?*Object {
@@ -329,7 +303,7 @@ fn getObject(comptime name: []const u8) fn (*Protocol, ?*anyopaque) callconv(.c)
     }.get;
 }
 
-const references = .{ "transport", "listener", "upgraded", "watcher", "chosen" };
+const references = .{ "transport", "listener", "upgraded", "watcher", "chosen", "listener_factory" };
 
 fn traverse(self: *Protocol, proc: c.visitproc, arg: ?*anyopaque) callconv(.c) c_int {
     const always = [_]*Object{ @ptrCast(self.ob.ob_type), &self.endpoint.ob };
@@ -359,6 +333,8 @@ fn dealloc(self: *Protocol) callconv(.c) void {
 
 const methods = [_]c.PyMethodDef{
     o.method("connection_made", connectionMadeMethod, c.METH_O, "connection_made($self, transport, /)\n--\n\nasyncio: the transport is there."),
+    o.method("connection_opened", connectionOpened, c.METH_FASTCALL, "connection_opened($self, transport, listener, /)\n--\n\nLike connection_made(), of a connection whose opening handshake is done."),
+    o.method("data_received", dataReceived, c.METH_O, "data_received($self, data, /)\n--\n\nasyncio: bytes that somebody else received. Those that were received before belong in front of them."),
     o.method("decided", decided, c.METH_O, "decided($self, future, /)\n--\n\nThe awaitable of the listener factory is done."),
     o.method("watch", watch, c.METH_O, "watch($self, watcher, /)\n--\n\nThe opening handshake begins now, before there is a transport."),
     o.method("connection_lost", connectionLost, c.METH_O, "connection_lost($self, exc, /)\n--\n\nasyncio: the transport is gone."),

@@ -63,6 +63,7 @@ pub const Names = struct {
     on_ws_connected: *Object,
     on_ws_disconnected: *Object,
     on_ws_frame: *Object,
+    on_ws_read_end: *Object,
     pause_reading: *Object,
     pause_writing: *Object,
     peername: *Object,

@@ -90,7 +90,7 @@ pub const TcpTransport = extern struct {
         self.high = high_default;
         self.low = high_default / 4;
         errdefer o.decref(self);
-        self.protocol = try protocols.create(endpoint);
+        self.protocol = try protocols.create(endpoint, null);
         self.context = try o.call(endpoint.state.imports.copy_context, .{});
         return self;
     }

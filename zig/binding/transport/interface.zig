@@ -7,6 +7,7 @@ const o = @import("cpython").object;
 const calls = @import("calls.zig");
 const doc = @import("transport_doc.zig");
 const ending = @import("../connection/ending.zig");
+const errors = @import("cpython").errors;
 const frame_flags = @import("../frame/flags.zig");
 const ping = @import("../connection/ping.zig");
 const pong = @import("../connection/pong.zig");
@@ -63,15 +64,25 @@ fn sendControl(comptime method: [:0]const u8, comptime function: fn (*WSTranspor
     }.call;
 }
 
-const close_signature: args.Signature = .{ .method = "send_close", .names = &.{ "close_code", "close_message" }, .required = 0 };
+const close_signature: args.Signature = .{ .method = "send_close", .names = &.{ "close_code", "close_message", "answer_timeout" }, .required = 0 };
 
 fn sendClose(self: *WSTransport, given: [*]const *Object, count: c.Py_ssize_t, keywords: ?*Object) Error!*Object {
     const values = try args.parse(close_signature, given, count, keywords);
     const code: c_long = if (values[0]) |value| try args.integer(value) else @backingInt(core.CloseCode.no_info);
     var reason = try args.Message.read(values[1]);
     defer reason.release();
+    const seconds = try answerSeconds(values[2]);
     try calls.sendClose(self, code, reason.data);
+    if (seconds) |limit| try ending.awaitAnswer(self, limit);
     return o.none();
+}
+
+fn answerSeconds(value: ?*Object) Error!?f64 {
+    const object = value orelse return null;
+    if (o.isNone(object)) return null;
+    const seconds = try o.toFloat(object);
+    if (seconds >= 0 and seconds <= 1e9) return seconds;
+    return errors.raise("ValueError", "answer_timeout must be None, or at least 0 and at most 1000000000 seconds");
 }
 
 const fail_signature: args.Signature = .{ .method = "_fail", .names = &.{ "close_code", "close_message" }, .required = 2 };

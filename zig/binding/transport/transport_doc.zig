@@ -76,19 +76,23 @@ pub const send_pong =
 ;
 
 pub const send_close =
-    \\send_close($self, /, close_code=0, close_message=None)
+    \\send_close($self, /, close_code=0, close_message=None, answer_timeout=None)
     \\--
     \\
-    \\Send a CLOSE (RFC 6455 5.5.1). This does not disconnect. Later sends do nothing.
+    \\Send a CLOSE (RFC 6455 5.5.1). Later sends do nothing. This disconnects only if
+    \\answer_timeout is given.
     \\
     \\Args:
     \\    close_code: a WSCloseCode that may be sent, or an int from 3000 to 4999.
     \\        NO_INFO (0), the default, sends a CLOSE without payload.
     \\    close_message: the reason, str or UTF-8 bytes, at most 123 bytes.
+    \\    answer_timeout: seconds that the peer has to answer with its own CLOSE (RFC 6455 7.1.1).
+    \\        The connection ends when it has, or when they are over. None for no such end.
     \\
     \\Raises:
     \\    ValueError: the code may not be sent, or the message is too long, is not UTF-8 or has
     \\        no code.
+    \\    ValueError: answer_timeout is negative, or above 1000000000 seconds.
 ;
 
 pub const disconnect =
