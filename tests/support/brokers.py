@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -39,12 +40,13 @@ class Server:
         self._folder = folder
         self._arguments = arguments(self.port)
         self._process: subprocess.Popen[bytes] | None = None
+        self._older: list[subprocess.Popen[bytes]] = []
 
-    def start(self) -> None:
+    def start(self, *more: str) -> None:
         """Start it, and wait until it listens."""
         with open(self._folder / "server.log", "ab") as log:
             self._process = subprocess.Popen(
-                self._arguments, cwd=self._folder, stdout=log, stderr=log
+                [*self._arguments, *more], cwd=self._folder, stdout=log, stderr=log
             )
         until = time.monotonic() + SECONDS_MAX
         while not is_listening(self.port):
@@ -52,11 +54,24 @@ class Server:
             assert self._process.poll() is None and time.monotonic() < until, text
             time.sleep(0.01)
 
+    def signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def replace(self, option: str) -> None:
+        """Start another one, which is told the process of this one."""
+        assert self._process is not None
+        self._older.append(self._process)
+        self.start(option, str(self._process.pid))
+
     def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        for process in (*self._older, self._process):
+            if process is not None:
+                process.terminate()
+                process.kill()
+                process.wait()
+        self._older.clear()
+        self._process = None
 
     def __enter__(self) -> Server:
         self.start()
