@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from picows import WSHandshakeError, ws_connect
 from picows.testing import wire
-from picows.testing.peers import Peer, open_upgraded
+from picows.testing.peers import Peer, open_raw, open_upgraded, raw_server
 from picows.testing.recorder import Recorder, paired, serving
 from picows.testing.wire import BINARY, TEXT, Frame
 
@@ -115,3 +118,134 @@ async def test_frames_of_the_same_connection_stay_in_order(count: int) -> None:
         pair.peer.send_bytes(b"".join(wire.encode(each, pair.peer.key) for each in frames[1:]))
         assert await nesting.until_frames(len(frames)) == frames
     assert reports == []
+
+
+class NestingAtFirst(Recorder):
+    """Runs the event loop before the first frame: in the factory, or when it is connected."""
+
+    def __init__(self, nest: Callable[[], None], where: str) -> None:
+        super().__init__()
+        self._nest = nest
+        self._where = where
+        if where == "factory":
+            nest()
+
+    def on_ws_connected(self, transport: Any) -> None:
+        super().on_ws_connected(transport)
+        if self._where == "on_ws_connected":
+            self._nest()
+
+
+@contextlib.asynccontextmanager
+async def opened(role: str, listener_class: Callable[[], Recorder]) -> Any:
+    """A raw peer of a connection of ours, which sends two frames right behind its part of the
+    opening handshake, and a future of our listener."""
+    ready = asyncio.get_running_loop().create_future()
+
+    def factory(*_: Any) -> Recorder:
+        listener = listener_class()
+        ready.set_result(listener)
+        return listener
+
+    if role == "server":
+        async with serving(factory) as port:
+            peer = await open_raw(port)
+            peer.key = wire.MASKING_KEY
+            peer.send_bytes(wire.request() + encoded(peer, 0, 2))
+            yield peer, ready
+            await peer.close()
+            await (await ready).until_disconnected()
+    else:
+        async with raw_server() as server:
+            url = f"ws://127.0.0.1:{server.port}/"
+            connecting = asyncio.create_task(ws_connect(factory, url))
+            peer = await server.accept_upgraded(wire.encode(numbered(0)) + wire.encode(numbered(1)))
+            yield peer, ready
+            transport, listener = await connecting
+            transport.disconnect()
+            await listener.until_disconnected()
+
+
+def numbered(number: int) -> Frame:
+    return Frame(BINARY, b"%d" % number)
+
+
+def encoded(peer: Peer, start: int, end: int) -> bytes:
+    return b"".join(wire.encode(numbered(number), peer.key) for number in range(start, end))
+
+
+@pytest.mark.parametrize("where", ["factory", "on_ws_connected"])
+@pytest.mark.parametrize("role", ["client", "server"])
+async def test_frames_that_arrive_before_there_is_a_listener(role: str, where: str) -> None:
+    """In a factory that ran the event loop they were lost, and on a server ended the connection."""
+    reports = reported()
+    count = 40
+    peers: list[Peer] = []
+    states: list[str] = []
+
+    async def send_more() -> None:
+        while not states or not peers:
+            await asyncio.sleep(0)
+        for number in range(2, count):
+            peers[0].send_bytes(encoded(peers[0], number, number + 1))
+            await asyncio.sleep(0)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        states.append("sent")
+
+    def nest() -> None:
+        states.append("nested")
+        run_loop(lambda: "sent" in states)
+
+    sending = asyncio.create_task(send_more())
+    make = functools.partial(NestingAtFirst, nest, where)
+    async with opened(role, make) as (peer, ready):
+        peers.append(peer)
+        await asyncio.wait_for(sending, 8)
+        listener = await ready
+        frames = await asyncio.wait_for(listener.until_frames(count), 8)
+        assert frames == [numbered(number) for number in range(count)]
+    assert reports == []
+
+
+@pytest.mark.parametrize("role", ["client", "server"])
+async def test_a_peer_that_leaves_while_the_factory_runs(role: str) -> None:
+    """The listener was told that it is connected, after the end."""
+    peers: list[Peer] = []
+    left: list[bool] = []
+
+    async def leave() -> None:
+        while not left or not peers:
+            await asyncio.sleep(0)
+        peers[0].reset()
+        for _ in range(50):
+            await asyncio.sleep(0)
+        left.append(True)
+
+    def nest() -> None:
+        left.append(False)
+        run_loop(lambda: True in left)
+
+    leaving = asyncio.create_task(leave())
+    made: list[Recorder] = []
+
+    def factory(*_: Any) -> Recorder:
+        made.append(NestingAtFirst(nest, "factory"))
+        return made[0]
+
+    if role == "server":
+        async with serving(factory) as port:
+            peers.append(await open_raw(port))
+            peers[0].send_bytes(wire.request())
+            await asyncio.wait_for(leaving, 8)
+            while not made:
+                await asyncio.sleep(0)
+    else:
+        async with raw_server() as server:
+            url = f"ws://127.0.0.1:{server.port}/"
+            connecting = asyncio.create_task(ws_connect(factory, url))
+            peers.append(await server.accept_upgraded())
+            with pytest.raises(WSHandshakeError):
+                await connecting
+            await leaving
+    assert made[0].events == []

@@ -127,6 +127,15 @@ pub const Input = struct {
         self.tail = tail;
     }
 
+    /// Puts bytes in front of those that are kept.
+    pub fn keepInFront(self: *Input, bytes: []const u8) Error!void {
+        const tail = try o.allocateBytes(bytes.len + self.tail.len);
+        @memcpy(tail[0..bytes.len], bytes);
+        @memcpy(tail[bytes.len..], self.tail);
+        self.freeTail();
+        self.tail = tail;
+    }
+
     fn freeTail(self: *Input) void {
         if (self.tail.len > 0) o.freeBytes(self.tail);
         self.tail = &.{};

@@ -18,19 +18,31 @@ const Error = o.Error;
 pub const read_size = 32 * 1024;
 const held_size_max = 32 * 1024;
 
-/// How far an awaitable of the listener factory is: the choice is made, or nobody needs it any more.
-pub const Progress = enum(u8) { none, awaited, made, dropped };
+/// How far the listener factory is: it runs, it returned an awaitable, the choice is made, or nobody needs it any more.
+pub const Progress = enum(u8) { none, asked, awaited, made, dropped };
+
+/// Calls the listener factory. If it runs the event loop, what arrives meanwhile is held.
+pub fn call(protocol: *Protocol, transport: *WSTransport, arguments: anytype) Error!*Object {
+    protocol.choice = .asked;
+    const result = o.call(protocol.listener_factory orelse protocol.endpoint.listener_factory, arguments);
+    protocol.choice = .none;
+    if (protocol.is_reading_paused) resumeReading(protocol, transport) catch transport.surface();
+    return result;
+}
+
+fn resumeReading(protocol: *Protocol, transport: *WSTransport) Error!void {
+    protocol.is_reading_paused = false;
+    try o.callMethodVoid(transport.underlying_transport, transport.state.names.resume_reading, .{});
+}
 
 /// What the listener factory returned, or what it returned an awaitable of; null as long as that is awaited.
 pub fn ask(protocol: *Protocol, transport: *WSTransport) Error!?*Object {
     const state = transport.state;
     if (protocol.choice == .made) return try take(protocol);
-    const endpoint = protocol.endpoint;
-    const factory = protocol.listener_factory orelse endpoint.listener_factory;
-    const result = try if (endpoint.factory_takes_handshake)
-        o.call(factory, .{ transport.request, transport })
+    const result = try if (protocol.endpoint.factory_takes_handshake)
+        call(protocol, transport, .{ transport.request, transport })
     else
-        o.call(factory, .{transport.request});
+        call(protocol, transport, .{transport.request});
     if (isChoice(state, result)) return result;
     defer o.decref(result);
     const decided = try o.check(c.PyObject_GetAttrString(@ptrCast(protocol), "decided"));
@@ -91,6 +103,15 @@ pub fn hold(protocol: *Protocol, transport: *WSTransport, bytes: []const u8) Err
     try o.callMethodVoid(transport.underlying_transport, transport.state.names.pause_reading, .{});
 }
 
+/// Like `hold`, when the factory has returned an awaitable. If it ran the event loop, what stands behind the head was held with
+/// what arrived.
+pub fn holdAll(protocol: *Protocol, transport: *WSTransport, bytes: []const u8, head_size: usize) Error!void {
+    const connection = transport.connection();
+    if (connection.rest != null) return hold(protocol, transport, bytes);
+    protocol.reader = .{};
+    try connection.input.keepInFront(bytes[0..head_size]);
+}
+
 /// The awaitable is done: the request is answered, and what came meanwhile is read.
 pub fn decide(protocol: *Protocol, future: *Object) Error!void {
     if (protocol.chosen != future) return;
@@ -100,9 +121,9 @@ pub fn decide(protocol: *Protocol, future: *Object) Error!void {
     switch (protocol.choice) {
         .awaited => protocol.choice = .made,
         .dropped => return drop(protocol, transport),
-        .none, .made => return,
+        .none, .asked, .made => return,
     }
-    if (protocol.is_reading_paused) try o.callMethodVoid(transport.underlying_transport, transport.state.names.resume_reading, .{});
+    if (protocol.is_reading_paused) try resumeReading(protocol, transport);
     protocols.goOn(protocol, transport) catch |failure| {
         // No transport is there to close the connection, as one does that calls a protocol in vain.
         const aside: errors.Aside = .begin();

@@ -4,6 +4,7 @@ const std = @import("std");
 const agreement = @import("agreement.zig");
 const core = @import("core");
 const c = @import("cpython").capi;
+const choices = @import("choice.zig");
 const o = @import("cpython").object;
 const errors = @import("cpython").errors;
 const log = @import("../eventloop/log.zig");
@@ -25,13 +26,13 @@ pub fn sendRequest(transport: *WSTransport) Error!void {
     try outbox.head(transport, endpoint.request_bytes);
 }
 
-pub fn received(protocol: *Protocol, transport: *WSTransport, bytes: []const u8) Error!?usize {
-    const consumed = readAnswer(protocol, transport, bytes, false) catch {
+pub fn received(protocol: *Protocol, transport: *WSTransport, rest: *[]u8) Error!bool {
+    const is_read = readAnswer(protocol, transport, rest, false) catch {
         try failClient(protocol, transport);
-        return null;
+        return false;
     };
-    if (consumed == null) try transport.connection().input.keepTail(bytes);
-    return consumed;
+    if (!is_read) try transport.connection().input.keepTail(rest.*);
+    return is_read;
 }
 
 /// The current exception becomes what ws_connect raises.
@@ -45,9 +46,10 @@ fn failClient(protocol: *Protocol, transport: *WSTransport) Error!void {
     if (errors.isFatal(exception)) return errors.restore(o.incref(exception));
 }
 
-/// Returns the size of the head of an answer that accepts the opening handshake, null if more must come, and raises what
+/// Takes the head of an answer that accepts the opening handshake off `rest`. False if more must come. Raises what
 /// ws_connect is to raise.
-fn readAnswer(protocol: *Protocol, transport: *WSTransport, bytes: []const u8, at_end: bool) Error!?usize {
+fn readAnswer(protocol: *Protocol, transport: *WSTransport, rest: *[]u8, at_end: bool) Error!bool {
+    const bytes = rest.*;
     const state = transport.state;
     const imports = &state.imports;
     var fields: [core.http.field_count_max]core.http.Field = undefined;
@@ -57,7 +59,7 @@ fn readAnswer(protocol: *Protocol, transport: *WSTransport, bytes: []const u8, a
         .head => |head| head,
         .need_more => {
             protocol.reader = reader;
-            return null;
+            return false;
         },
         .failure => |failure| return raiseAnswer(imports.WSInvalidMessageError, failure.message(), bytes[reader.start..], "", null),
     };
@@ -69,7 +71,7 @@ fn readAnswer(protocol: *Protocol, transport: *WSTransport, bytes: []const u8, a
     if (!std.mem.eql(u8, line.version, "HTTP/1.1")) {
         return raiseAnswer(imports.WSInvalidMessageError, "the answer is not HTTP/1.1", raw_head, body, null);
     }
-    if (line.status != 101 and !at_end and isBodyMissing(line.status, head, body.len)) return null;
+    if (line.status != 101 and !at_end and isBodyMissing(line.status, head, body.len)) return false;
 
     const response = if (line.status == 101) try makeSwitching(state, bytes[reader.start..head.size]) else try makeResponse(state, line, head, body);
     defer o.decref(response);
@@ -82,10 +84,10 @@ fn readAnswer(protocol: *Protocol, transport: *WSTransport, bytes: []const u8, a
         return raiseField(agreement.field_name, failure.message(), imports.WSInvalidHeaderError, head, raw_head, body, response);
     }
     o.replace(&transport.response, response);
-    // What a factory that runs the event loop lets in is not behind the bytes that were read.
-    protocol.reader = .{};
+    rest.* = bytes[head.size..];
+    transport.connection().rest = rest;
     try openClient(protocol, transport, response);
-    return head.size;
+    return true;
 }
 
 /// What an answer takes that was not offered by hand, in `extra_headers`.
@@ -109,12 +111,12 @@ fn isBodyMissing(status: u16, head: core.http.Head, size: usize) bool {
 
 fn openClient(protocol: *Protocol, transport: *WSTransport, response: *Object) Error!void {
     const endpoint = transport.connection().endpoint;
-    const factory = endpoint.listener_factory;
     const listener = try if (endpoint.factory_takes_handshake)
-        o.call(factory, .{ transport.request, response })
+        choices.call(protocol, transport, .{ transport.request, response })
     else
-        o.call(factory, .{});
+        choices.call(protocol, transport, .{});
     defer o.decref(listener);
+    if (transport.is_disconnected != 0) return;
     try upgrade.checkListener(transport.state, listener);
     o.clear(&protocol.listener);
     protocol.listener = @ptrCast(o.incref(listener));
@@ -192,9 +194,10 @@ fn raiseField(name: []const u8, message: []const u8, class: *Object, head: core.
 pub fn ended(protocol: *Protocol, transport: *WSTransport) Error!void {
     const connection = transport.connection();
     if (transport.is_client_side == 0 or connection.isInputEnded()) return;
-    if (connection.input.tail.len == 0) return;
+    if (connection.input.tail.len == 0 or protocol.choice == .asked) return;
     protocol.reader = .{};
-    _ = readAnswer(protocol, transport, connection.input.tail, true) catch return failClient(protocol, transport);
+    var bytes = connection.input.tail;
+    _ = readAnswer(protocol, transport, &bytes, true) catch return failClient(protocol, transport);
 }
 
 /// The connection is gone; if that is before the handshake was done, a client's wait for it ends.

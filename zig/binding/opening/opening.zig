@@ -5,6 +5,7 @@ const core = @import("core");
 const asyncio = @import("../eventloop/asyncio.zig");
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
+const choices = @import("choice.zig");
 const client = @import("client.zig");
 const delivery = @import("../connection/delivery.zig");
 const ending = @import("../connection/ending.zig");
@@ -22,11 +23,16 @@ const WSTransport = @import("../connection/transport.zig").WSTransport;
 const Object = o.Object;
 const Error = o.Error;
 
-/// Looks at what arrived before the handshake was done. Returns the size of the head once it is done well, and null as
-/// long as it is not, or if it failed and was dealt with.
-pub fn received(protocol: *Protocol, transport: *WSTransport, bytes: []const u8) Error!?usize {
-    if (transport.is_client_side != 0) return client.received(protocol, transport, bytes);
-    return server.received(protocol, transport, bytes);
+/// Looks at what arrived before the handshake was done. True once it is done well: `rest` is then what stands behind the head,
+/// unless a read inside of the user's code took it (`delivery.yieldRest`). False as long as it is not, or if it failed and was
+/// dealt with.
+pub fn received(protocol: *Protocol, transport: *WSTransport, rest: *[]u8) Error!bool {
+    if (protocol.choice == .asked) {
+        try choices.hold(protocol, transport, rest.*);
+        return false;
+    }
+    if (transport.is_client_side != 0) return client.received(protocol, transport, rest);
+    return server.received(protocol, transport, rest);
 }
 
 pub fn makeHeaders(state: *State, head: core.http.Head) Error!*Object {

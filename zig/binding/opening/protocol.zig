@@ -199,11 +199,14 @@ fn process(self: *Protocol, transport: *WSTransport, count: usize) Error!void {
     defer Input.giveBack(taken, loop);
     if (connection.isInputEnded()) return;
     var bytes = taken.bytes;
+    var is_here = true;
     if (connection.listener == null) {
-        const head_size = try upgrade.received(self, transport, bytes) orelse return;
-        bytes = bytes[head_size..];
+        defer connection.rest = null;
+        if (!try upgrade.received(self, transport, &bytes)) return;
+        // Else a read inside of the user's code has put the bytes in front of its own.
+        is_here = connection.rest == &bytes;
     }
-    if (try delivery.deliver(transport, taken, bytes)) return;
+    if (is_here and try delivery.deliver(transport, taken, bytes)) return;
     try goOn(self, transport);
 }
 

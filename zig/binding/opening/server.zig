@@ -22,19 +22,20 @@ const WSTransport = @import("../connection/transport.zig").WSTransport;
 const Object = o.Object;
 const Error = o.Error;
 
-pub fn received(protocol: *Protocol, transport: *WSTransport, bytes: []const u8) Error!?usize {
+pub fn received(protocol: *Protocol, transport: *WSTransport, rest: *[]u8) Error!bool {
+    const bytes = rest.*;
     if (protocol.choice == .awaited) {
         try choices.hold(protocol, transport, bytes);
-        return null;
+        return false;
     }
     // The peer gets no answer any more, or to give one has failed.
-    if (protocol.choice == .dropped or (protocol.choice == .made and protocol.chosen == null)) return null;
+    if (protocol.choice == .dropped or (protocol.choice == .made and protocol.chosen == null)) return false;
     var fields: [core.http.field_count_max]core.http.Field = undefined;
     const head = switch (protocol.reader.reader.next(bytes, &fields)) {
         .head => |head| head,
         .need_more => {
             try transport.connection().input.keepTail(bytes);
-            return null;
+            return false;
         },
         .failure => |failure| return refuse(protocol, transport, 400, failure.message()),
     };
@@ -44,9 +45,11 @@ pub fn received(protocol: *Protocol, transport: *WSTransport, bytes: []const u8)
         if (!leaves(protocol.endpoint, failure)) return refuse(protocol, transport, failure.status(), failure.message());
     }
     if (protocol.choice == .none) try makeRequest(transport, line, bytes[0..head.size]);
+    rest.* = bytes[head.size..];
+    transport.connection().rest = rest;
     const frames_follow = try answer(protocol, transport, line, head);
-    if (protocol.choice == .awaited) try choices.hold(protocol, transport, bytes);
-    return if (frames_follow) head.size else null;
+    if (protocol.choice == .awaited) try choices.holdAll(protocol, transport, bytes, head.size);
+    return frames_follow;
 }
 
 /// Whether a factory that takes the transport decides about a request itself.
@@ -91,6 +94,7 @@ fn answer(protocol: *Protocol, transport: *WSTransport, line: core.http.RequestL
 fn accept(protocol: *Protocol, transport: *WSTransport, line: core.http.RequestLine, head: core.http.Head) Error!?*WSListener {
     const result = try choices.ask(protocol, transport) orelse return null;
     defer o.decref(result);
+    if (transport.is_disconnected != 0) return null;
     const chosen = try choose(transport, result);
     defer if (chosen.response) |response| o.decref(response);
     const listener = chosen.listener orelse {
@@ -195,14 +199,14 @@ fn choose(transport: *WSTransport, result: *Object) Error!Chosen {
 }
 
 /// Answers a request that cannot be served, and writes one log line.
-fn refuse(protocol: *Protocol, transport: *WSTransport, status: u16, message: [:0]const u8) Error!?usize {
+fn refuse(protocol: *Protocol, transport: *WSTransport, status: u16, message: [:0]const u8) Error!bool {
     const reason = try o.text(message);
     defer o.decref(reason);
     const number = try o.check(c.PyLong_FromLong(status));
     defer o.decref(number);
     log.write(transport.connection().endpoint, transport.state.names.warning, "opening handshake refused with %d: %s", .{ number, reason });
     try respondError(protocol, transport, status, message);
-    return null;
+    return false;
 }
 
 fn respondError(protocol: *Protocol, transport: *WSTransport, status: u16, body: []const u8) Error!void {
