@@ -180,72 +180,81 @@ async def test_frames_that_arrive_before_there_is_a_listener(role: str, where: s
     """In a factory that ran the event loop they were lost, and on a server ended the connection."""
     reports = reported()
     count = 40
-    peers: list[Peer] = []
-    states: list[str] = []
+    opening = Opening()
 
     async def send_more() -> None:
-        while not states or not peers:
-            await asyncio.sleep(0)
+        await opening.ready.wait()
         for number in range(2, count):
-            peers[0].send_bytes(encoded(peers[0], number, number + 1))
+            opening.peer.send_bytes(encoded(opening.peer, number, number + 1))
             await asyncio.sleep(0)
-        for _ in range(5):
-            await asyncio.sleep(0)
-        states.append("sent")
+        await turns(5)
 
-    def nest() -> None:
-        states.append("nested")
-        run_loop(lambda: "sent" in states)
-
-    sending = asyncio.create_task(send_more())
-    make = functools.partial(NestingAtFirst, nest, where)
+    meanwhile = asyncio.create_task(send_more())
+    make = functools.partial(NestingAtFirst, lambda: opening.nest(meanwhile), where)
     async with opened(role, make) as (peer, ready):
-        peers.append(peer)
-        await asyncio.wait_for(sending, 8)
+        opening.note_peer(peer)
+        await asyncio.wait_for(meanwhile, 8)
         listener = await ready
         frames = await asyncio.wait_for(listener.until_frames(count), 8)
         assert frames == [numbered(number) for number in range(count)]
     assert reports == []
 
 
+async def turns(count: int) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+class Opening:
+    """`ready` is set when there is a peer, and the user's code runs the event loop."""
+
+    peer: Peer
+
+    def __init__(self) -> None:
+        self.ready = asyncio.Event()
+        self._is_nested = False
+
+    def note_peer(self, peer: Peer) -> None:
+        self.peer = peer
+        if self._is_nested:
+            self.ready.set()
+
+    def nest(self, until: asyncio.Task[None]) -> None:
+        self._is_nested = True
+        if hasattr(self, "peer"):
+            self.ready.set()
+        run_loop(until.done)
+
+
 @pytest.mark.parametrize("role", ["client", "server"])
 async def test_a_peer_that_leaves_while_the_factory_runs(role: str) -> None:
     """The listener was told that it is connected, after the end."""
-    peers: list[Peer] = []
-    left: list[bool] = []
+    opening = Opening()
+    made = asyncio.get_running_loop().create_future()
 
     async def leave() -> None:
-        while not left or not peers:
-            await asyncio.sleep(0)
-        peers[0].reset()
-        for _ in range(50):
-            await asyncio.sleep(0)
-        left.append(True)
-
-    def nest() -> None:
-        left.append(False)
-        run_loop(lambda: True in left)
+        await opening.ready.wait()
+        opening.peer.reset()
+        await turns(50)
 
     leaving = asyncio.create_task(leave())
-    made: list[Recorder] = []
 
     def factory(*_: Any) -> Recorder:
-        made.append(NestingAtFirst(nest, "factory"))
-        return made[0]
+        listener = NestingAtFirst(lambda: opening.nest(leaving), "factory")
+        made.set_result(listener)
+        return listener
 
     if role == "server":
         async with serving(factory) as port:
-            peers.append(await open_raw(port))
-            peers[0].send_bytes(wire.request())
-            await asyncio.wait_for(leaving, 8)
-            while not made:
-                await asyncio.sleep(0)
+            opening.note_peer(await open_raw(port))
+            opening.peer.send_bytes(wire.request())
+            listener = await asyncio.wait_for(made, 8)
+            await turns(10)
     else:
         async with raw_server() as server:
-            url = f"ws://127.0.0.1:{server.port}/"
-            connecting = asyncio.create_task(ws_connect(factory, url))
-            peers.append(await server.accept_upgraded())
+            connecting = asyncio.create_task(ws_connect(factory, f"ws://127.0.0.1:{server.port}/"))
+            opening.note_peer(await server.accept_upgraded())
             with pytest.raises(WSHandshakeError):
                 await connecting
-            await leaving
-    assert made[0].events == []
+            listener = await made
+    assert listener.events == []

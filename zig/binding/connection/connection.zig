@@ -8,6 +8,7 @@ const o = @import("cpython").object;
 const ping = @import("ping.zig");
 const Arrival = @import("../frame/frame.zig").Arrival;
 const Endpoint = @import("endpoint.zig").Endpoint;
+const Flow = @import("flow.zig").Flow;
 const Outbox = @import("outbox.zig").Outbox;
 const Input = @import("../memory/receive_buffer.zig").Input;
 const WSListener = @import("listener.zig").WSListener;
@@ -50,10 +51,7 @@ pub const Connection = struct {
     ended_at: f64 = 0,
     /// How much was queued when that was looked at, while it ends.
     queued_size_seen: usize = 0,
-    /// The event loop asked not to write: more than the high-water mark is queued.
-    is_paused: bool = false,
-    /// The payload of the last PING that came while paused.
-    held_pong: ?*Object = null,
+    flow: Flow = .free,
     ping_timer: ?*Object = null,
     auto_ping: ping.AutoPing = .none,
     /// How often auto-ping has looked whether the answer is still unread.

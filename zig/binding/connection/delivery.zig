@@ -5,6 +5,7 @@ const core = @import("core");
 const o = @import("cpython").object;
 const ending = @import("ending.zig");
 const errors = @import("cpython").errors;
+const flow = @import("flow.zig");
 const outbox = @import("outbox.zig");
 const pong = @import("pong.zig");
 const send = @import("send.zig");
@@ -142,5 +143,5 @@ fn show(transport: *WSTransport, listener: *WSListener, frame: *WSFrame, callbac
 
 fn answerPing(transport: *WSTransport, payload: []const u8) Error!void {
     ending.debug(transport, "PING received");
-    send.pong(transport, payload) catch outbox.surfaceUnlessRefused(transport);
+    flow.answer(transport, payload) catch outbox.surfaceUnlessRefused(transport);
 }

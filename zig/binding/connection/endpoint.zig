@@ -1,7 +1,6 @@
 //! Endpoint: what the connections of one ws_connect or ws_create_server call have in common. Its Python type is in opening/.
 
 const core = @import("core");
-const c = @import("cpython").capi;
 const o = @import("cpython").object;
 const LoopState = @import("../memory/loop_state.zig").LoopState;
 const Options = @import("options.zig").Options;

@@ -62,24 +62,6 @@ pub fn reuse(transport: *WSTransport, opcode: core.Opcode, flags: core.Flags, pa
     try outbox.whole(transport, core.writer.headerInFront(opcode, flags, payload, size, key, transport.state.mask));
 }
 
-/// Answers a PING. A peer that sends PINGs and does not read gets one answer, to the last, once it does (RFC 6455 5.5.3).
-pub fn pong(transport: *WSTransport, payload: []const u8) Error!void {
-    const connection = transport.connection();
-    if (!connection.is_paused) return copy(transport, .pong, .{ .fin = true }, payload);
-    const held = try o.bytes(payload);
-    o.clear(&connection.held_pong);
-    connection.held_pong = held;
-}
-
-/// Sends the answer that was held back.
-pub fn heldPong(transport: *WSTransport) Error!void {
-    const connection = transport.connection();
-    const held = connection.held_pong orelse return;
-    connection.held_pong = null;
-    defer o.decref(held);
-    try copy(transport, .pong, .{ .fin = true }, try o.bytesData(held));
-}
-
 /// Sends a CLOSE that `closeCode` has checked, and notes it. Only one is ever sent.
 pub fn close(transport: *WSTransport, code: core.CloseCode, reason: []const u8) Error!void {
     if (outbox.isEnded(transport)) return;

@@ -1,6 +1,5 @@
 //! WSTransport: the user's end of a connection, as the rest of the binding sees it. Its Python type is in transport/.
 
-const core = @import("core");
 const asyncio = @import("../eventloop/asyncio.zig");
 const c = @import("cpython").capi;
 const o = @import("cpython").object;

@@ -9,6 +9,7 @@ const clock = @import("../eventloop/clock.zig");
 const delivery = @import("../connection/delivery.zig");
 const ending = @import("../connection/ending.zig");
 const errors = @import("cpython").errors;
+const flow = @import("../connection/flow.zig");
 const listeners = @import("../connection/listener.zig");
 const log = @import("../eventloop/log.zig");
 const handover = @import("handover.zig");
@@ -16,7 +17,6 @@ const loss = @import("loss.zig");
 const pending = @import("pending.zig");
 const ping = @import("../connection/ping.zig");
 const pong = @import("../connection/pong.zig");
-const send = @import("../connection/send.zig");
 const receive_buffer = @import("../memory/receive_buffer.zig");
 const outboxes = @import("../connection/outbox.zig");
 const upgrade = @import("opening.zig");
@@ -253,34 +253,16 @@ fn pauseWriting(self: *Protocol, _: ?*Object) callconv(.c) ?*Object {
     return told(self, paused(self));
 }
 
-/// More than the high-water mark is queued. Returns what the listener's callback did.
 pub fn paused(self: *Protocol) Error!*Object {
-    if (self.transport) |transport| transport.connection().is_paused = true;
-    return flowControl(self, "pause_writing", listeners.pauseIsDefault, "the peer reads slower than messages are sent: the queue is above the high-water mark");
+    return flow.paused(self.transport orelse return o.none());
 }
 
 fn resumeWriting(self: *Protocol, _: ?*Object) callconv(.c) ?*Object {
     return told(self, resumed(self));
 }
 
-/// What is queued has fallen below the low-water mark. Returns what the listener's callback did.
 pub fn resumed(self: *Protocol) Error!*Object {
-    if (self.transport) |transport| {
-        transport.connection().is_paused = false;
-        send.heldPong(transport) catch outboxes.surfaceUnlessRefused(transport);
-    }
-    return flowControl(self, "resume_writing", listeners.resumeIsDefault, "the queue has fallen below the low-water mark");
-}
-
-fn flowControl(self: *Protocol, comptime name: []const u8, comptime isDefault: anytype, comptime warning: [:0]const u8) Error!*Object {
-    const transport = self.transport orelse return o.none();
-    const listener = o.incref(transport.connection().listener orelse return o.none());
-    defer o.decref(listener);
-    if (try isDefault(listener, transport.state)) {
-        log.write(self.endpoint, transport.state.names.warning, warning, .{});
-        return o.none();
-    }
-    return o.check(@field(listener.vtable, name)(listener, 0));
+    return flow.resumed(self.transport orelse return o.none());
 }
 
 /// aiofastnet asks this instead of looking at the class.

@@ -1,7 +1,6 @@
 //! TLS on a TCP transport. Ciphertext from the socket goes through the engine to the protocol. What the protocol sends goes
 //! through the engine into the transport's output queue, which is the only queue. The handshake is in `handshake`.
 
-const args = @import("cpython").args;
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
 const asyncio = @import("../eventloop/asyncio.zig");

@@ -46,7 +46,7 @@ fn clear(self: *WSTransport) callconv(.c) c_int {
     o.clear(&connection.ping_timer);
     o.clear(&connection.end_timer);
     pong.clear(connection);
-    o.clear(&connection.held_pong);
+    connection.flow.clear();
     inline for (object_fields) |name| o.replace(&@field(self, name), c.none());
     return 0;
 }
