@@ -259,7 +259,7 @@ async def test_a_reused_buffer_is_the_callers_again(role: str, size: int) -> Non
     [
         ("send", (), {}),
         ("send", (1,), {}),
-        ("send", (1, b"", True, False, False, False, False), {}),
+        ("send", (1, b"", True, False, False, False, None, None), {}),
         ("send", (1, b""), {"message": b""}),
         ("send", (1, b""), {"rsv4": True}),
         ("send_ping", (b"", b""), {}),
