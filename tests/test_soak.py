@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.brokers import program
 
 pytest.importorskip("trustme")  # the scripts make their certificates with it
 
@@ -36,3 +37,12 @@ def test_the_memory_of_tls_in_small() -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
     assert "all disconnected" in done.stdout
+
+
+def test_fan_out_in_small() -> None:
+    pytest.importorskip("redis")
+    program("redis-server")
+    command = [sys.executable, str(FOLDER / "fanout.py"), "--connections=20", "--seconds=1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "promises broken: 0" in done.stdout

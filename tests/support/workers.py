@@ -143,6 +143,7 @@ async def running(
     app: str = APP,
     target: str = "app:teller",
     fds: tuple[int, ...] = (),
+    seconds_max: float = SECONDS_MAX,
 ) -> AsyncIterator[Run]:
     """Serve `app`, which becomes a module in the folder, with two workers at a free port."""
     if app:
@@ -162,7 +163,7 @@ async def running(
     reading = asyncio.create_task(run.read_log())
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(SECONDS_MAX):
+        async with asyncio.timeout(seconds_max):
             run.place = (await process.stdout.readline()).decode().partition(" at ")[2].strip()
             yield run
             if process.returncode is None:
