@@ -12,12 +12,13 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal
-
-from typing_extensions import Buffer
+from typing import TYPE_CHECKING, Any, Literal
 
 from ._native import WSCloseCode, WSMsgType, WSTransport, ws_broadcast
 from .values.broadcast import WSBroadcastResult, everything_sent
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 __all__ = ["Fanout"]
 

@@ -70,11 +70,13 @@ def test_every_python_file_has_its_tests(root):
     """test_NAME.py, test_FOLDER_NAME.py, or one that imports it by name."""
     tests = {path.stem: path.read_text("utf-8") for path in (root / "tests").glob("test_*.py")}
     for path in (root / "picows").rglob("*.py"):
-        folder, name = ".".join(path.parent.relative_to(root / "picows").parts), path.stem
-        has_own = f"test_{name}" in tests or f"test_{folder}_{name}" in tests
-        naming = rf"^from picows\.{folder} import .*\b{name}\b|\bpicows\.{folder}\.{name}\b"
+        folder, name = ".".join(path.parent.relative_to(root).parts), path.stem
+        short = folder.removeprefix("picows.").replace(".", "_")
+        has_own = f"test_{name}" in tests or f"test_{short}_{name}" in tests
+        parent = re.escape(folder)
+        naming = rf"^from {parent} import .*\b{name}\b|\b{parent}\.{name}\b"
         is_named = any(re.search(naming, text, re.M) for text in tests.values())
-        is_folder = name == "__init__" and any(stem.startswith(f"test_{folder}") for stem in tests)
+        is_folder = name == "__init__" and any(stem.startswith(f"test_{short}") for stem in tests)
         assert has_own or is_named or is_folder or is_docstring(path), path
     assert "test_pytest_picows" in tests
 

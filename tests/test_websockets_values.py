@@ -84,6 +84,7 @@ def test_headers() -> None:
         assert repr(h) == "Headers([('A', '1'), ('a', '2'), ('B', '3')])"
         assert str(h) == "A: 1\r\na: 2\r\nB: 3\r\n\r\n"
         assert h.serialize() == str(h).encode()
+        assert cls(a="ä").serialize() == b"a: \xe4\r\n\r\n"
         assert list(h) == ["a", "b"] and len(h) == 2
         assert "A" in h and "x" not in h and 1 not in h
         assert h.get_all("a") == ["1", "2"] and h.get_all("x") == []
@@ -109,7 +110,7 @@ def test_headers() -> None:
 
 def test_headers_refuse_line_breaks() -> None:
     """CR LF in a value would be a header of its own, or a body."""
-    for value in ("a\r\nb: c", "a\n", "\0", "\udcff"):
+    for value in ("a\r\nb: c", "a\n", "\0", "\udcff", "€"):
         with pytest.raises(InvalidHeaderValue):
             Headers(name=value)
     # Not so in websockets: a copy fails, or shares the values of a name.

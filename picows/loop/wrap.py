@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Literal, cast
 
-from typing_extensions import Buffer
-
 from .._native import Endpoint, WSAutoPingStrategy, WSCloseCode, WSListener, WSTransport
 from ..values.handshake import WSUpgradeRequest
 from .checks import check_bytes
@@ -14,6 +12,8 @@ from .options import Options, WSLoggerLike, resolve_logger
 from .state import loop_state
 
 if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
     from .._native import Protocol
 
 

@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar
 
-from typing_extensions import Buffer
-
 from .._native import MessageListener, WSCloseCode, WSTransport
 from ..values.closing import WSCloseInfo, WSDisconnectCause, WSDisconnectInfo
 from ..values.exceptions import WSConnectionClosed
 from ..values.handshake import WSUpgradeRequest, WSUpgradeResponse
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 M_co = TypeVar("M_co", covariant=True)
 WSWhenFull: TypeAlias = Literal["pause", "drop_oldest", "close"]

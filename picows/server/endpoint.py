@@ -6,8 +6,6 @@ import asyncio
 import socket
 from typing import TYPE_CHECKING, Any, cast
 
-from typing_extensions import Buffer
-
 from .._native import Endpoint, WSAutoPingStrategy, WSCloseCode, WSTransport
 from ..loop.checks import check_bytes, check_callable, whole_number
 from ..loop.choose import has_own_transport
@@ -19,6 +17,8 @@ from ..values.sockets import LentSocket
 from .serve import WSServerListenerFactory
 
 if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
     from .._native import Protocol
 
 

@@ -6,8 +6,9 @@ Two families matter to a caller: `WSHandshakeError` (there was never a connectio
 
 from __future__ import annotations
 
+import functools
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from .closing import WSCloseHandshake, WSDisconnectInfo
@@ -186,7 +187,8 @@ class WSConnectionClosed(WSError):  # noqa: N818 - an end need not be an error
 class WSProxyError(WSError):
     """A proxy did not open a tunnel to the server: it refused, or is not what its URL says.
 
-    If the proxy cannot be reached at all, that is an `OSError`, as for a server.
+    If the proxy cannot be reached at all, that is an `OSError`, as for a server. Each is also a
+    `python_socks.ProxyError`, which the Cython library raised.
 
     Args:
         description: what went wrong; the text of the exception.
@@ -195,9 +197,27 @@ class WSProxyError(WSError):
 
     error_code: int | None
 
+    def __new__(cls, *args: Any) -> WSProxyError:
+        # python-socks is imported with the first of them: it takes as long as all of picows.
+        return super().__new__(_proxy_error() if cls is WSProxyError else cls, *args)
+
     def __init__(self, description: str, error_code: int | None = None) -> None:
         super().__init__(description)
         self.error_code = error_code
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        kind = WSProxyError if type(self) is _proxy_error() else type(self)
+        return _rebuild, (kind, self.args), self.__dict__
+
+
+@functools.cache
+def _proxy_error() -> type[WSProxyError]:
+    try:
+        from python_socks import ProxyError
+    except ImportError:
+        return WSProxyError
+    namespace = {"__module__": WSProxyError.__module__, "__doc__": WSProxyError.__doc__}
+    return cast(type[WSProxyError], type("WSProxyError", (WSProxyError, ProxyError), namespace))
 
 
 class WSInvalidURL(WSError, ValueError):  # noqa: N818 - the name is part of the interface

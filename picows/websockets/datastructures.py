@@ -10,8 +10,9 @@ from .exceptions import InvalidHeaderValue
 
 __all__ = ["Headers", "HeadersLike", "MultipleValuesError"]
 
-# What a header's value cannot hold (RFC 9110, 5.5): line breaks and NUL would start another one.
-_FORBIDDEN = re.compile("[\r\n\0\ud800-\udfff]")
+# What a header's value cannot hold (RFC 9110, 5.5): line breaks and NUL would end it, and a
+# character is one byte.
+_FORBIDDEN = re.compile("[\r\n\0]|[^\0-\xff]")
 
 
 class MultipleValuesError(LookupError):
@@ -26,7 +27,8 @@ class Headers(MutableMapping[str, str]):
     """A mapping of names, in upper or lower case, to values. A name may occur several times.
 
     `headers[name] = value` adds a header and keeps those that are there; `del` removes all of a
-    name. The order and the spelling of names are kept for `raw_items`.
+    name. Bytes beyond ASCII are characters of ISO-8859-1. The order and the spelling of names are
+    kept for `raw_items`.
 
     Args:
         args: a mapping, an iterable of pairs, or an object with `keys` and item access; at most
@@ -34,7 +36,7 @@ class Headers(MutableMapping[str, str]):
         kwargs: headers by name.
 
     Raises:
-        InvalidHeaderValue: a value contains CR, LF, NUL or a surrogate.
+        InvalidHeaderValue: a value contains CR, LF, NUL or what is not ISO-8859-1.
     """
 
     __slots__ = ("_items", "_values")
@@ -62,8 +64,8 @@ class Headers(MutableMapping[str, str]):
     __copy__ = copy
 
     def serialize(self) -> bytes:
-        """The headers and the empty line as on the wire."""
-        return str(self).encode()
+        """The headers and the empty line as on the wire, in ISO-8859-1."""
+        return str(self).encode("latin-1")
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and key.lower() in self._values

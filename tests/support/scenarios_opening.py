@@ -42,6 +42,10 @@ def _adds(connection: Any, request: Any, response: Any) -> None:
     response.headers["X-Added"] = "1"
 
 
+def _echoes_x(connection: Any, request: Any, response: Any) -> None:
+    response.headers["X-Added"] = request.headers["X"]
+
+
 def _replaces(connection: Any, request: Any, response: Any) -> Any:
     return connection.respond(503, "instead\n")
 
@@ -56,6 +60,7 @@ _rejects("responds_later", {"process_request": _responds_later}, {})
 _rejects("process_request_raises", {"process_request": _raises_in_hook}, {})
 _rejects("process_response_raises", {"process_response": _raises_in_hook}, {})
 _rejects("adds", {"process_response": _adds, "server_header": "s"}, {})
+_rejects("latin1", {"process_response": _echoes_x}, {"additional_headers": {"X": "wörd\xff"}})
 _rejects("replaces", {"process_response": _replaces}, {})
 _rejects("no_origin", {"origins": ["http://a"]}, {})
 _rejects("no_origin_allowed", {"origins": ["http://a", None]}, {})

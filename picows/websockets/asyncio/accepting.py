@@ -9,7 +9,7 @@ import functools
 import hashlib
 import inspect
 import re
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
 from http import HTTPStatus
@@ -42,6 +42,7 @@ from ..http11 import Request, Response
 from ..protocol import CLOSED, SERVER
 from ..typing import Origin, StatusLike, Subprotocol
 from .common import connection_options
+from .translating import headers_of, pairs_of
 from .view import ConnectionView
 
 if TYPE_CHECKING:
@@ -238,7 +239,7 @@ class Opening:
         sent = WSUpgradeResponse(
             b"HTTP/1.1",
             response.status_code,
-            CIMultiDict(response.headers.raw_items()),
+            CIMultiDict(_pairs_of(response.headers)),
             bytes(response.body),
         )
         if response.status_code == 101:
@@ -249,10 +250,13 @@ class Opening:
         return WSUpgradeResponseWithListener(sent, None)
 
 
+def _pairs_of(headers: Any) -> Iterable[tuple[str, str]]:
+    """Headers to send; they may be of a foreign kind."""
+    return pairs_of(headers) if isinstance(headers, Headers) else headers.raw_items()
+
+
 def _request(request: WSUpgradeRequest) -> Request:
-    headers = Headers()
-    for name, value in request.headers.items():
-        headers.set_insecure(name, value)
+    headers = headers_of(request.headers)
     return Request(
         request.path.decode("utf-8", "surrogateescape"),
         headers,

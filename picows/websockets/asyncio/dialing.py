@@ -22,7 +22,7 @@ from ..typing import LoggerLike, Origin, Subprotocol
 from ..uri import from_url, parse
 from .common import frame_size_max
 from .compression import agreed
-from .translating import headers_of, response_of, translated
+from .translating import headers_of, pairs_of, response_of, translated
 
 if TYPE_CHECKING:
     from .client import ClientConnection
@@ -109,7 +109,7 @@ class Dialing:
             pairs.append(("Origin", self.origin))
         if self.subprotocols:
             pairs.append(("Sec-WebSocket-Protocol", build_subprotocol(self.subprotocols)))
-        pairs.extend(given.raw_items())
+        pairs.extend(pairs_of(given))
         if self.user_agent_header is not None and "User-Agent" not in given:
             pairs.append(("User-Agent", self.user_agent_header))
         return pairs

@@ -206,6 +206,8 @@ class Server:
         return self._start().__await__()
 
     async def _start(self) -> Self:
+        if self._closed is not None:
+            return self  # `async with` of what was awaited
         self._closed = asyncio.get_running_loop().create_future()
         self.server = await self._create_server()
         for sock in self.server.sockets:

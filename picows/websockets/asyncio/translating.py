@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
@@ -83,11 +84,21 @@ def _of_proxy(error: WSProxyError, proxy: str | None) -> ProxyError:
 
 
 def headers_of(pairs: Any) -> Headers:
-    """Headers as they were sent or received."""
+    """Headers as they were sent or received: a byte is a character, which UTF-8 is elsewhere."""
     headers = Headers()
     for name, value in pairs.items():
+        if not value.isascii():
+            value = value.encode("utf-8", "surrogateescape").decode("latin-1")
         headers.set_insecure(name, value)
     return headers
+
+
+def pairs_of(headers: Headers) -> Iterator[tuple[str, str]]:
+    """The way back."""
+    for name, value in headers.raw_items():
+        if not value.isascii():
+            value = value.encode("latin-1").decode("utf-8", "surrogateescape")
+        yield name, value
 
 
 def response_of(response: WSUpgradeResponse) -> Response:
