@@ -1,4 +1,4 @@
-"""What the cases are run against: a server and a client of ours that echo frames, strict, compressing."""
+"""What the cases are run against: our server and client, which echo frames, strict, compressing."""
 
 from __future__ import annotations
 

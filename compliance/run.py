@@ -2,7 +2,7 @@
 
     python compliance/run.py [--endpoint server] [--loop uvloop] [--cases '1.*' 6.4.1]
 
-The cases are 1 to 7, 9, 10, and those of compression, 12 and 13. They come from the PyPI package kosoku,
+The cases are 1 to 7, 9, 10, and those of compression, 12 and 13. They come from the package kosoku,
 which the `test` extra installs: its runner is started as a process of its own, beside this
 interpreter, from PATH, or from `--kosoku`. It plays the other side of every connection and judges.
 
@@ -172,7 +172,7 @@ def summarize(runs: list[Run], kosoku: str) -> str:
     lines = [
         "# Autobahn cases",
         "",
-        "All cases (1 to 7, 9, 10, and those of compression, 12 and 13) against the frame echoes of",
+        "All cases (1 to 7, 9, 10, and of compression 12 and 13) against the frame echoes of",
         "`endpoints.py`, `strict=True`. Written by `python compliance/run.py`.",
         "",
         ", ".join(versions(kosoku)),
