@@ -7,6 +7,8 @@ import re
 import signal
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -57,6 +59,19 @@ def test_wrong_arguments_give_usage_and_exit_with_2(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith("usage: python -m picows")
+
+
+def test_the_script_is_the_same_program(root: Path) -> None:
+    """As pip makes it from the metadata: a file of this name that calls the function."""
+    scripts = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
+    module, _, function = scripts["picows"].partition(":")
+    code = f"import sys; from {module} import {function}; sys.argv[0] = '/opt/bin/picows'; "
+    command = [sys.executable, "-c", f"{code} sys.exit({function}())"]
+    done = subprocess.run([*command, "--version"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, f"picows {picows.__version__}\n")
+    done = subprocess.run([*command, "demo", "--loop"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage: picows demo")
 
 
 def test_wrong_arguments_exit_with_2_as_a_process() -> None:

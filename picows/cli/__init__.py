@@ -1,4 +1,6 @@
-"""Command line: `python -m picows VERB`, a module a verb. `import picows` does not import it.
+"""Command line: `picows VERB` or `python -m picows VERB`, a module a verb.
+
+`import picows` does not import it.
 
 Exit status: 0 success, 1 failure, 2 wrong arguments, 130 interrupted by Ctrl-C; `picows.cli.status`
 has those of the verbs that connect.
@@ -9,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from .. import __version__
 from . import bench, connect, demo, ping, run, serve
@@ -27,8 +30,10 @@ _VERBS = {
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line; each verb's module brings its own part."""
+    is_script = Path(sys.argv[0]).stem == "picows"
     parser = argparse.ArgumentParser(
-        prog="python -m picows", description="WebSocket client and server for asyncio."
+        prog="picows" if is_script else "python -m picows",
+        description="WebSocket client and server for asyncio.",
     )
     parser.add_argument("--version", action="version", version=f"picows {__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
