@@ -29,11 +29,12 @@ def lines_of(job: dict[str, Any]) -> list[str]:
 def test_workflows_call_the_verbs_that_people_type(root: Path) -> None:
     contributing = (root / "CONTRIBUTING.md").read_text("utf-8")
     found = workflows(root)
-    assert found.keys() == {"ci.yml", "docs.yml", "weekly.yml", "wheels.yml"}
+    names = {"ci.yml", "docs.yml", "release.yml", "weekly.yml", "wheels.yml"}
+    assert found.keys() == names
     for name, workflow in found.items():
         for job in workflow["jobs"].values():
             lines = lines_of(job)
-            assert lines
+            assert lines or not any("checkout" in step.get("uses", "") for step in job["steps"])
             for line in lines:
                 assert line in contributing, f"{name}: {line}"
 
