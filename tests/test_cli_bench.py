@@ -94,3 +94,22 @@ async def test_no_connection() -> None:
     status, out, err = await bench(1, "--json")
     assert (status, out) == (1, "")
     assert err.startswith("no connection: ")
+
+
+async def test_compressed() -> None:
+    received: list[int] = []
+
+    class Sizes(Echo):
+        def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+            if frame.msg_type != CLOSE:
+                received.append(frame.payload_size)
+            super().on_ws_frame(transport, frame)
+
+    async with serving(lambda _: Sizes(), permessage_deflate=True) as port:
+        status, out, err = await bench(port, "--compress", "--size", "3k", "--json")
+    assert (status, err) == (0, "")
+    assert json.loads(out)["compressed"] is True
+    assert set(received) == {3 * 1024}
+    async with serving(lambda _: Echo()) as port:
+        status, out, err = await bench(port, "--compress", "--json")
+    assert json.loads(out)["compressed"] is False

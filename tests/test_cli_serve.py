@@ -52,6 +52,24 @@ async def test_echo(loop: str) -> None:
         assert listener.frames[-1] == close(1000)
 
 
+@pytest.mark.parametrize("mode", ["echo", "broadcast"])
+async def test_compressed_for_those_that_compress(mode: str) -> None:
+    async with command.serving(mode, "--compress") as url:
+        for wants in (True, False):
+            transport, listener = await connected(url, permessage_deflate=wants)
+            assert ("Sec-WebSocket-Extensions" in transport.response.headers) == wants
+            transport.send(TEXT, "hello " * 1000)
+            assert (await listener.until_frames(1))[0] == Frame(TEXT, b"hello " * 1000)
+            transport.send_close(1000)
+            await transport.wait_disconnected()
+        line = "hello " * 20
+        done = await asyncio.to_thread(
+            command.run, "connect", "--compress", "-v", "--count", "1", url, given=f"{line}\n"
+        )
+        assert done.stdout == f"{line}\n"
+        assert f"connected: {url} (compressed)" in done.stderr
+
+
 async def test_broadcast_reaches_all_and_the_end_is_said_to_all() -> None:
     async with command.serving("broadcast") as url:
         clients = [await connected(url) for _ in range(3)]

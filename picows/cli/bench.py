@@ -22,7 +22,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from . import arguments as read
-from .client import add_client_options
+from .client import add_client_options, add_compress_option
 from .latency import readable
 from .load import LoadError, Totals, measure
 from .loop import run_in_loop
@@ -39,6 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the verb to its parser."""
     parser.set_defaults(main=main)
     add_client_options(parser)
+    add_compress_option(parser)
     parser.add_argument(
         "--connections", type=read.whole_number(1), default=1, metavar="N", help="(default: 1)"
     )
@@ -125,6 +126,7 @@ def _result(options: argparse.Namespace, totals: Totals) -> dict[str, Any]:
         "loop": options.loop,
         "connections": options.connections,
         "size": options.size,
+        "compressed": totals.is_compressed,
         "rate": options.rate,
         "window": None if options.rate else options.window,
         "duration": options.duration,
@@ -140,9 +142,10 @@ def _print_table(console: Console, result: dict[str, Any]) -> None:
 
     table = Table("", "", box=None, show_header=False)
     pace = f"{result['rate']:g} messages/s" if result["rate"] else f"window {result['window']}"
+    compressed = ", compressed" if result["compressed"] else ""
     rows = {
         "server": result["url"],
-        "load": f"{result['connections']} connections, {result['size']} bytes, {pace}",
+        "load": f"{result['connections']} connections, {result['size']} bytes{compressed}, {pace}",
         "messages": f"{result['messages']:,} in {result['duration']:g} s",
         "rate": f"{result['messages_per_second']:,.0f} messages/s, "
         f"{result['megabytes_per_second']:,.1f} MB/s each way",

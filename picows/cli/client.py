@@ -68,6 +68,20 @@ def add_client_options(parser: argparse.ArgumentParser) -> None:
     add_loop_option(parser)
 
 
+def add_compress_option(parser: argparse.ArgumentParser) -> None:
+    """Add --compress, for the verbs that send messages."""
+    parser.add_argument(
+        "--compress",
+        action="store_true",
+        help="agree on permessage-deflate (RFC 7692) if the peer does",
+    )
+
+
+def is_compressed(transport: WSTransport) -> bool:
+    """Whether both sides have agreed on compression."""
+    return "permessage-deflate" in transport.response.headers.get("Sec-WebSocket-Extensions", "")
+
+
 async def connect(
     factory: Callable[[], WSListener], options: argparse.Namespace, **more: Any
 ) -> WSTransport:

@@ -26,7 +26,7 @@ from typing import Any, Protocol
 
 from .. import WSCloseCode, WSFrame, WSMsgType, WSTransport
 from . import arguments as read
-from .client import add_client_options, close, connect
+from .client import add_client_options, add_compress_option, close, connect, is_compressed
 from .lines import Input, read_lines, read_pieces
 from .loop import run_in_loop
 from .messages import MessageListener
@@ -73,6 +73,8 @@ class _Listener(MessageListener):
     def on_ws_connected(self, transport: WSTransport) -> None:
         protocol = transport.response.headers.get("Sec-WebSocket-Protocol")
         more = f" (subprotocol {protocol})" if protocol else ""
+        if is_compressed(transport):
+            more += " (compressed)"
         self._output.event("connected", f"{self._url}{more}")
 
     def on_message(self, transport: WSTransport, msg_type: WSMsgType, payload: bytes) -> None:
@@ -104,6 +106,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the verb to its parser."""
     parser.set_defaults(main=main)
     add_client_options(parser)
+    add_compress_option(parser)
     parser.add_argument(
         "--binary",
         choices=["hex", "base64", "raw"],
@@ -142,7 +145,12 @@ def main(options: argparse.Namespace) -> Status:
 async def _run(options: argparse.Namespace, output: Output, notation: Notation) -> Status:
     listener = _Listener(output, options)
     try:
-        transport = await connect(lambda: listener, options, enable_auto_pong=False)
+        transport = await connect(
+            lambda: listener,
+            options,
+            enable_auto_pong=False,
+            permessage_deflate=options.compress,
+        )
     except CONNECT_ERRORS as error:
         status, text = explain_failure(error)
         output.error(text)

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 
 from .. import WSMsgType, WSTransport
-from .client import close, connect
+from .client import close, connect, is_compressed
 from .latency import Latencies
 from .messages import MessageListener
 from .status import CONNECT_ERRORS, Status, explain_failure
@@ -42,6 +42,7 @@ class Totals:
     def __init__(self) -> None:
         self.start = self.end = math.inf
         self.latencies = Latencies()
+        self.is_compressed = False
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def fail(self, reason: str) -> None:
@@ -65,12 +66,13 @@ class _Connection(MessageListener):
         self.pending: deque[tuple[float, bytes]] = deque()
         self.is_sending = False
         self._totals = totals
-        self._payload = random.randbytes(options.size)
+        self._payload = _payload(options)
         self._count = 0
         self._is_paced = options.rate is not None
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self.transport = transport
+        self._totals.is_compressed = is_compressed(transport)
 
     def send(self, due: float) -> None:
         """Send the next message. Its latency counts from `due`, of time.perf_counter()."""
@@ -95,6 +97,17 @@ class _Connection(MessageListener):
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         if self.is_sending or self.pending:
             self._totals.fail("a connection was lost")  # by the server: we wait for all echoes
+
+
+def _payload(options: argparse.Namespace) -> bytes:
+    """Random bytes; what is to be compressed is like the JSON of a market feed."""
+    if not options.compress:
+        return random.randbytes(options.size)
+    quotes = b""
+    while len(quotes) < options.size:
+        price = 43_000 + random.randrange(100_000) / 100
+        quotes += b'{"symbol":"BTCUSDT","price":%.2f,"size":%d},' % (price, random.randrange(9999))
+    return quotes[: options.size]
 
 
 async def measure(
@@ -162,7 +175,7 @@ async def _connect_all(
 
 
 async def _connect(connection: _Connection, options: argparse.Namespace) -> None:
-    await connect(lambda: connection, options)
+    await connect(lambda: connection, options, permessage_deflate=options.compress)
 
 
 async def _pace(connections: list[_Connection], rate: float) -> None:

@@ -30,7 +30,7 @@ from .. import (
     ws_create_server,
 )
 from . import arguments as read
-from .client import SIZE_MAX_DEFAULT
+from .client import SIZE_MAX_DEFAULT, add_compress_option
 from .demo import make_tls_contexts
 from .loop import add_loop_option, run_in_loop
 from .messages import MessageListener
@@ -128,6 +128,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="disconnect clients that do not answer",
     )
+    add_compress_option(parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="do not show who comes and goes")
     add_loop_option(parser)
 
@@ -161,6 +162,7 @@ async def _serve(options: argparse.Namespace) -> None:
         lambda request: _Listener(request, options, clients),
         max_frame_size=options.max_size,
         strict=True,
+        permessage_deflate=options.compress,
         ssl=tls,
         **where,
     )
