@@ -1,4 +1,4 @@
-//! Time and futures of the event loop, and what it is told of.
+//! The event loop's time and futures, and its exception handler.
 
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
@@ -33,7 +33,7 @@ pub fn isDone(state: *State, future: *Object) Error!bool {
     return o.isTrue(done);
 }
 
-/// loop.call_exception_handler(): what a callback raised that nobody else hears of.
+/// loop.call_exception_handler(), for what a callback raised and nobody else would hear of.
 pub fn report(state: *State, loop: *Object, message: [:0]const u8, exception: *Object) Error!void {
     const context = try o.check(c.PyDict_New());
     defer o.decref(context);
@@ -44,8 +44,8 @@ pub fn report(state: *State, loop: *Object, message: [:0]const u8, exception: *O
     try o.callMethodVoid(loop, state.names.call_exception_handler, .{context});
 }
 
-/// For places that cannot raise: KeyboardInterrupt and SystemExit come out of the event loop, in a turn of their own, and
-/// sys.unraisablehook gets the rest.
+/// For places that cannot raise. KeyboardInterrupt and SystemExit come out of the event loop in its next turn;
+/// sys.unraisablehook gets other exceptions.
 pub fn surface(state: *State, loop: *Object, context: ?*Object) void {
     const exception = errors.fetch();
     if (errors.isFatal(exception)) {

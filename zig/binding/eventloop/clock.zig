@@ -6,7 +6,8 @@ const c = @import("cpython").capi;
 const o = @import("cpython").object;
 const State = @import("../state/state.zig").State;
 
-/// Seconds since some point in the past. Read for every read and send, so without Python where the same clock is at hand.
+/// Seconds since some point in the past. Every read and send asks for it, so it does without Python where it can read the same
+/// clock.
 pub fn now(state: *State) f64 {
     if (builtin.os.tag == .linux) {
         var time: std.c.timespec = undefined;

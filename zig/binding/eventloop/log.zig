@@ -1,5 +1,5 @@
-//! Log lines through the logger of a connection. A logger that raises does not disturb the connection. The `endpoint` is who
-//! has the logger, and the event loop that KeyboardInterrupt in it comes out of.
+//! Log lines through the logger of a connection. A logger that raises does not disturb the connection. The `endpoint` has
+//! the logger, and the event loop out of which a KeyboardInterrupt in the logger comes.
 
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
@@ -42,7 +42,7 @@ fn writeExceptionChecked(logger: *Object, level: *Object, message: [:0]const u8,
     o.decref(try o.check(c.PyObject_Call(method, args, keywords)));
 }
 
-/// Logs a detail; callers ask first whether anybody listens.
+/// Logs a detail. Callers ask first whether details are logged at all.
 pub fn debug(endpoint: anytype, message: [:0]const u8, args: anytype) void {
     debugChecked(endpoint.state, endpoint.logger, message, args) catch failed(endpoint);
 }
@@ -59,8 +59,7 @@ fn debugChecked(state: *State, logger: *Object, message: [:0]const u8, args: any
     try o.callMethodVoid(logger, state.names.log, .{ level, text } ++ args);
 }
 
-/// Whether the logger of a connection writes lines at INFO: what a line tells need not be found out for one that is not
-/// written.
+/// Whether the logger of a connection writes lines at INFO. If not, callers need not find out what the line would say.
 pub fn isInfoEnabled(endpoint: anytype) bool {
     return isEnabled(endpoint.state, endpoint.logger, info_level) catch {
         failed(endpoint);

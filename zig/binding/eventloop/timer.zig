@@ -1,5 +1,5 @@
-//! Timers of the event loop. Each calls one function, which is known when this is compiled, with one object of ours. A timer is
-//! a field that has a TimerHandle while it runs; the function that it calls empties the field.
+//! Timers of the event loop. Each calls one function, known at compile time, with one object of ours. A timer is a field that
+//! holds a TimerHandle while the timer runs. The function that it calls clears the field.
 
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
@@ -8,7 +8,7 @@ const State = @import("../state/state.zig").State;
 const Object = o.Object;
 const Error = o.Error;
 
-/// Calls `fired(object)` in `seconds`. What the timer was to do before is cancelled.
+/// Calls `fired(object)` in `seconds`. If the timer runs already, it is cancelled first.
 pub fn start(
     timer: *?*Object,
     state: *State,
@@ -26,7 +26,7 @@ pub fn start(
     timer.* = handle;
 }
 
-/// May be called where none runs.
+/// Does nothing if the timer does not run.
 pub fn cancel(timer: *?*Object, state: *State, loop: *Object) void {
     const handle = timer.* orelse return;
     timer.* = null;

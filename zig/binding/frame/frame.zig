@@ -37,14 +37,14 @@ pub const WSFrame = extern struct {
     kernel_time_ns: i64,
 
     state: *State,
-    /// The memory of the payload, held from when the frame outlives its callback. During the callback the receiver holds it.
+    /// The memory of the payload, once the frame has outlived its callback. During the callback the receiver holds the memory.
     chunk: ?*Chunk,
 
     pub fn payload(self: *const WSFrame) []const u8 {
         return self.payload_ptr[0..@intCast(self.payload_size)];
     }
 
-    /// A frame object for what the parser found; the loop's spare one if there is one.
+    /// A frame object for what the parser found. It is the loop's spare one if there is one.
     pub fn obtain(loop: *LoopState, parsed: core.Frame, tail_size: usize, last_in_buffer: bool, arrival: Arrival) Error!*WSFrame {
         const self: *WSFrame = if (loop.takeSpareFrame()) |spare| @ptrCast(@alignCast(spare)) else try create(loop.state);
         self.payload_ptr = parsed.payload.ptr;
@@ -80,8 +80,8 @@ pub const WSFrame = extern struct {
         };
     }
 
-    /// Ends the callback's use of a frame. If anybody kept it (or a memoryview of it), it takes a share of the memory it
-    /// looks at; otherwise the object serves the next frame.
+    /// The callback is done with the frame. If somebody kept it (or a memoryview of it), it takes a share of the memory that it
+    /// shows. Otherwise the object is used again for the next frame.
     pub fn settle(self: *WSFrame, loop: *LoopState, chunk: *Chunk) void {
         if (o.isUnique(&self.ob)) {
             if (loop.spare_frame == null) {
@@ -153,7 +153,7 @@ pub fn closeCodeObject(state: *State, code: core.CloseCode) Error!*Object {
     return o.check(c.PyLong_FromLong(@backingInt(code)));
 }
 
-/// The table entry as the function that Python calls.
+/// Makes a function that Python can call from an entry of the table.
 fn viaTable(comptime name: []const u8) fn (*WSFrame, ?*Object) callconv(.c) ?*Object {
     return struct {
         fn call(self: *WSFrame, _: ?*Object) callconv(.c) ?*Object {

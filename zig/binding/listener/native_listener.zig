@@ -1,5 +1,5 @@
-//! A WSListener whose callbacks are C functions: picows_py_callbacks of picows_cpython.h. Each has a table of its own in
-//! which the entries of callbacks that were not given are the base class's, so that defaults stay in one place.
+//! A WSListener whose callbacks are C functions: picows_py_callbacks of picows_cpython.h. Each listener has a
+//! table of its own. Where a callback is missing, its entry is that of the base class, so that defaults stay in one place.
 
 const std = @import("std");
 const c = @import("cpython").capi;
@@ -51,7 +51,8 @@ pub fn create(state: *State, callbacks: *const Callbacks, data: ?*anyopaque) Err
     return &self.base.ob;
 }
 
-/// The data of a listener that was made with `free`, which tells its kind from those of other extensions.
+/// The data of a listener. `free` must be the function that it was made with: it tells listeners of one extension from those of
+/// another.
 pub fn dataOf(state: *State, object: *Object, free: ?Free) Error!?*anyopaque {
     const class: *Object = @ptrCast(object.ob_type);
     if (class == state.types.NativeListener) {
@@ -122,7 +123,7 @@ fn dealloc(self: *NativeListener) callconv(.c) void {
     c.PyObject_GC_UnTrack(self);
     if (self.base.weakrefs != null) c.PyObject_ClearWeakRefs(&self.base.ob);
     if (self.callbacks.free) |freeData| {
-        // It may run any code, and the object may die while an exception is under way.
+        // It may run any code. The object may die while an exception is set, which must survive that.
         const aside: errors.Aside = .begin();
         defer aside.end();
         freeData(self.data);

@@ -23,7 +23,7 @@ pub const vtable: VTable = .{
     .resume_writing = resumeWriting,
 };
 
-/// Cython lets None through where it was told a class. True after raising TypeError.
+/// Cython lets None through where an argument is declared as a class. Returns true after raising TypeError for it.
 pub inline fn refuseNone(argument: anytype) bool {
     if (@as(*Object, @ptrCast(argument)) != c.none()) return false;
     errors.raise("TypeError", "a callback of WSListener must be given a WSTransport or a WSFrame, not None") catch {};
@@ -61,8 +61,8 @@ fn isPong(self: *WSListener, frame: *WSFrame, skip_dispatch: c_int) callconv(.c)
     return o.toC(o.callMethod(&self.ob, frame.state.names.is_user_specific_pong, .{frame}));
 }
 
-// These two have no transport to log through or to take names from; the protocol, which calls them, has looked up whether
-// there is an override (see `WSListener.pauseIsDefault`), so that the default, a warning, is written with the connection's logger.
+// These two get no transport, so they have neither a logger nor interned names. The protocol calls them only if there is an
+// override (see `WSListener.pauseIsDefault`). It writes the default, a warning, itself, with the connection's logger.
 
 fn pauseWriting(self: *WSListener, skip_dispatch: c_int) callconv(.c) ?*Object {
     return flowControl(self, skip_dispatch, "pause_writing");
@@ -79,7 +79,7 @@ fn flowControl(self: *WSListener, skip_dispatch: c_int, comptime name: [:0]const
     return c.PyObject_CallNoArgs(bound);
 }
 
-// The defaults as Python calls them: `super().on_ws_frame(transport, frame)`. They take any objects that behave.
+// The defaults as Python calls them, for example `super().on_ws_frame(transport, frame)`. They do not check types.
 
 fn ignoreArguments(comptime name: [:0]const u8, comptime expected: c.Py_ssize_t) fn (*WSListener, [*]const *Object, c.Py_ssize_t) callconv(.c) ?*Object {
     return struct {
@@ -115,18 +115,18 @@ fn new(class: *c.PyTypeObject, _: ?*Object, _: ?*Object) callconv(.c) ?*Object {
     return &self.ob;
 }
 
-/// Arguments are for the __init__ of subclasses.
+/// Ignores its arguments: they are for the __init__ of a subclass.
 pub fn create(class: *c.PyTypeObject) Error!*WSListener {
     if (c.PyType_GetFlags(class) & c.Py_TPFLAGS_MANAGED_DICT == 0) return o.allocate(WSListener, @ptrCast(class));
-    // In CPython 3.11 and 3.12 `object.__new__` alone prepares the place where attributes are without a dict. In an instance
-    // that has none the interpreter cannot specialise `self.x`, which a callback pays for with 240 instructions each time.
+    // In CPython 3.11 and 3.12 only `object.__new__` prepares an instance to keep its attributes without a dict. Otherwise the
+    // interpreter cannot specialise `self.x`, which costs a callback 240 instructions each time.
     const objectNew: *const fn (*c.PyTypeObject, *Object, ?*Object) callconv(.c) ?*Object = @ptrCast(@alignCast(c.PyType_GetSlot(c.baseObject(), c.Py_tp_new).?));
     const no_arguments = try o.check(c.PyTuple_New(0));
     defer o.decref(no_arguments);
     return @ptrCast(@alignCast(try o.check(objectNew(class, no_arguments, null))));
 }
 
-/// Its own, because CPython's would never end on a subclass that is statically allocated, as Cython's are.
+/// Our own, because CPython's would recurse for ever on a subclass that is statically allocated, as those of Cython are.
 pub fn dealloc(self: *WSListener) callconv(.c) void {
     if (self.weakrefs != null) c.PyObject_ClearWeakRefs(&self.ob);
     const class = self.ob.ob_type;
@@ -135,9 +135,9 @@ pub fn dealloc(self: *WSListener) callconv(.c) void {
     if (gives_class_back) o.decref(class);
 }
 
-/// Whether somebody else drops the dying instance's reference to its class: nobody counts one to a static class, and
-/// CPython's `subtype_dealloc`, through which an instance of a class written in Python dies, drops it itself if the first
-/// class below that has another destructor is static, as Cython's are.
+/// Whether we must not drop the dying instance's reference to its class. There is none to a static class. And an instance of a
+/// class written in Python dies through CPython's `subtype_dealloc`, which drops the reference itself if the first base class
+/// with another destructor is static, as those of Cython are.
 fn isGivenBackElsewhere(class: *c.PyTypeObject) bool {
     if (!o.isHeapType(class)) return true;
     const destructor = c.PyType_GetSlot(class, c.Py_tp_dealloc);

@@ -22,7 +22,8 @@ pub const Chunk = extern struct {
     view_end: usize,
     /// Live exports through the buffer protocol; while there are any the memory may not move.
     exports: usize,
-    /// A frame that outlived its callback points here: to be let go by whoever receives into it.
+    /// A frame that outlived its callback points here. Whoever receives into this chunk must then let go of it and take another
+    /// one.
     escaped: bool,
 
     pub fn create(state: *State, capacity: usize) Error!*Chunk {
@@ -39,7 +40,8 @@ pub const Chunk = extern struct {
 
     /// A new memoryview of the bytes from `start` to `end`, for an event loop to receive into or to send.
     pub fn view(self: *Chunk, start: usize, end: usize) Error!*Object {
-        // Making it may collect garbage, which runs code of others: the loop could let go of the chunk.
+        // Making the memoryview may collect garbage, which runs the user's code. That code could make the loop let go of the
+        // chunk.
         const chunk = o.incref(self);
         defer o.decref(chunk);
         self.view_start = start;
@@ -51,7 +53,7 @@ pub const Chunk = extern struct {
         return @atomicLoad(usize, &self.exports, .acquire) > 0;
     }
 
-    /// Enlarges the memory in place. Not while it is exported.
+    /// Enlarges the memory, which may move. Do not call it while the memory is exported.
     pub fn grow(self: *Chunk, capacity: usize) Error!void {
         const memory = c.PyMem_Realloc(self.data, capacity + padding) orelse {
             _ = c.PyErr_NoMemory();
@@ -90,7 +92,7 @@ fn releaseBuffer(self: *Chunk, _: *c.Py_buffer) callconv(.c) void {
     countExports(self, .Sub);
 }
 
-/// A collection of garbage, which may run in any thread, can end an export.
+/// The garbage collector can end an export, in any thread.
 fn countExports(self: *Chunk, comptime operation: std.builtin.AtomicRmwOp) void {
     if (c.is_free_threaded) {
         _ = @atomicRmw(usize, &self.exports, operation, 1, .acq_rel);

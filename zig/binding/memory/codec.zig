@@ -10,19 +10,19 @@ const Chunk = chunks.Chunk;
 const Room = chunks.Room;
 const Error = o.Error;
 
-/// First size of a chunk that is inflated to. One that has grown larger than the second is not kept.
+/// The size with which a chunk for inflated bytes begins. A chunk that has grown beyond the second number is not kept.
 const plain_size_min = 32 * 1024;
 const plain_size_kept = 256 * 1024;
-/// Behind frames that somebody kept there has to be as much room as this for the next one.
+/// If somebody kept frames, the next one needs at least this much room behind them.
 const plain_rest_min = 8 * 1024;
 
 pub const Codec = struct {
     tables: core.inflate.Tables,
     block: core.deflate.Block,
-    /// What is inflated goes here, behind `plain_start`, where frames end that somebody kept.
+    /// Inflated bytes go here, from `plain_start` on. In front of it stand frames that somebody kept.
     plain: ?*Chunk = null,
     plain_start: usize = 0,
-    /// For messages that go to many connections: refers to nothing before.
+    /// Compresses messages that go to many connections. They do not refer to earlier messages.
     shared: ?core.permessage.Sender = null,
     shared_settings: Settings = undefined,
     shared_memory: []u8 = undefined,
@@ -44,7 +44,7 @@ pub const Codec = struct {
         o.freeBytes(std.mem.asBytes(self));
     }
 
-    /// Memory to inflate into, for the caller alone until `keepPlain`: code that runs meanwhile gets another chunk.
+    /// Memory to inflate into. It is the caller's until `keepPlain`; code that runs in between gets another chunk.
     pub fn takePlain(self: *Codec, loop: *LoopState) Error!Room {
         const chunk = self.plain orelse {
             const made = try Chunk.create(loop.state, plain_size_min);
@@ -55,7 +55,7 @@ pub const Codec = struct {
         return .{ .chunk = chunk, .start = self.plain_start, .end = chunk.capacity };
     }
 
-    /// All of the room is written to, and more is wanted: twice as much, with the same bytes at its start.
+    /// The room is full and more is needed. Returns twice as much, beginning with the same bytes.
     pub fn enlarge(loop: *LoopState, room: *Room) Error!void {
         const size = room.end - room.start;
         const wanted = @max(2 * size, plain_size_min);
@@ -70,7 +70,7 @@ pub const Codec = struct {
         room.* = .{ .chunk = room.chunk, .start = 0, .end = wanted };
     }
 
-    /// The first `size` bytes of the room were delivered; if they were kept they stay.
+    /// The first `size` bytes of the room were delivered. If somebody kept them, they stay where they are.
     pub fn keepPlain(self: *Codec, room: Room, size: usize) void {
         const chunk = room.chunk;
         const start = if (chunk.escaped) std.mem.alignForward(usize, room.start + size + chunks.padding, 16) else room.start;
@@ -80,7 +80,7 @@ pub const Codec = struct {
         self.plain_start = start;
     }
 
-    /// Compresses messages that refer to nothing before them, with as much of a window and effort as these options say.
+    /// Compresses messages that do not refer to earlier ones, with the window and the level of these options.
     pub fn sharedSender(self: *Codec, options: core.compressor.Options) Error!*core.permessage.Sender {
         const settings: Settings = .{ .window_bits = options.direction.window_bits, .level = options.level };
         if (self.shared == null or !std.meta.eql(self.shared_settings, settings)) {

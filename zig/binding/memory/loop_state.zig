@@ -17,11 +17,12 @@ const Room = chunks.Room;
 const Object = o.Object;
 const Error = o.Error;
 
-/// First size of the shared receive chunk, and the most that one read takes of a connection without larger frames.
+/// The size with which the shared receive chunk begins. One read takes at most this much, unless the connection has had larger
+/// frames.
 pub const chunk_size = 256 * 1024;
-/// First size of the chunk that outgoing frames are built in.
+/// The size with which the chunk for outgoing frames begins.
 const output_size_min = 64 * 1024;
-/// Ciphertext is received, and gathered for one send, up to this.
+/// How much ciphertext one read takes, and how much is gathered for one send.
 pub const scratch_size = 256 * 1024;
 /// Chunks above this are not kept.
 pub const kept_size_max = 4 * 1024 * 1024;
@@ -30,9 +31,9 @@ pub const LoopState = extern struct {
     ob: Object,
     state: *State,
     chunk: ?*Chunk,
-    /// Memoryview of the start of the chunk, for every connection that has nothing left over; made when first wanted.
+    /// A memoryview of the start of the chunk, for every connection without left-over bytes. Made when it is first needed.
     view: ?*Object,
-    /// Frames of the chunk are being delivered: a read that happens meanwhile needs another one.
+    /// Frames of the chunk are being delivered. A read in the meantime needs another chunk.
     lent: bool,
     /// A WSFrame that nobody else holds.
     spare_frame: ?*Object,
@@ -41,23 +42,24 @@ pub const LoopState = extern struct {
     keys: *core.KeyStream,
     /// Where outgoing frames are built.
     output: ?*Chunk,
-    /// For the next frame that is too large for the shared chunk.
+    /// A spare chunk for the next frame that is too large for the shared one.
     spare_large: ?*Chunk,
-    /// Ciphertext that was received, and that is to be sent.
+    /// Chunks for ciphertext: one for received bytes, one for bytes to be sent.
     scratch: [2]?*Chunk,
-    /// For those that compress; made when first wanted.
+    /// For connections that compress. Made when it is first needed.
     codec: ?*Codec,
     /// The Hub, which watches the connections of our own TCP transport. Borrowed: it belongs to the event loop.
     hub: ?*Object,
-    /// How many forks lie between this process and the one that made this, so that connections of a parent are known.
+    /// How many forks lie between this process and the one that made this object. It tells connections of a parent process from
+    /// our own.
     fork_count: u32,
-    /// The event loop closes the sockets of its transports with itself, and tells nobody.
+    /// When this event loop is closed, it closes the sockets of its transports without telling anybody.
     closes_sockets: bool,
-    /// The event loop is libuv's, which stops watching a socket when an error is reported of it; and uvloop's transports let
-    /// no KeyboardInterrupt through.
+    /// The event loop is uvloop. libuv stops watching a socket once it has reported an error of it, and uvloop's transports
+    /// swallow KeyboardInterrupt.
     is_libuv: bool,
 
-    /// Memory to receive up to `size` bytes into, the `prefix` that they stand behind among them.
+    /// Memory to receive into: `size` bytes, of which the first `prefix` are there already.
     pub fn room(self: *LoopState, prefix: []const u8, size: usize) Error!Room {
         const is_free = if (self.chunk) |chunk| !self.lent and chunk.capacity >= size else false;
         if (!is_free) try self.renew(@max(size, chunk_size));
@@ -86,13 +88,13 @@ pub const LoopState = extern struct {
         o.clear(&self.chunk);
     }
 
-    /// Takes the chunk that was received into, for delivery. `giveBack` ends the loan.
+    /// Lends the chunk that was received into, for delivery. `giveBack` ends the loan.
     pub fn lend(self: *LoopState) *Chunk {
         self.lent = true;
         return o.incref(self.chunk.?);
     }
 
-    /// Leaves the chunk to a connection that received nothing but the start of a large frame into it.
+    /// Gives the chunk to a connection: all that it received there is the start of a large frame.
     pub fn leave(self: *LoopState, chunk: *Chunk) bool {
         if (self.chunk != chunk) return false;
         _ = o.incref(chunk);
@@ -108,8 +110,8 @@ pub const LoopState = extern struct {
         o.decref(chunk);
     }
 
-    /// The spare frame, if there is one, for the caller. Without a GIL only the thread that made an object can tell whether
-    /// it is unique, so a loop that goes on in another thread begins with a new frame.
+    /// Hands the spare frame, if there is one, to the caller. Without a GIL only the thread that made an object can tell whether
+    /// nobody else holds it. So a loop that goes on in another thread begins with a new frame.
     pub fn takeSpareFrame(self: *LoopState) ?*Object {
         if (c.is_free_threaded) {
             const thread = c.PyThread_get_thread_ident();
@@ -124,8 +126,8 @@ pub const LoopState = extern struct {
         return self.keys.next();
     }
 
-    /// A chunk with room for an outgoing frame of `size` bytes, for the caller alone until `keepOutput`: code that runs
-    /// meanwhile and sends too gets another one.
+    /// A chunk with room for an outgoing frame of `size` bytes. It is the caller's until `keepOutput`; code that runs in between
+    /// and sends too gets another one.
     pub fn takeOutput(self: *LoopState, size: usize) Error!*Chunk {
         if (self.output) |chunk| {
             self.output = null;
@@ -135,7 +137,7 @@ pub const LoopState = extern struct {
         return Chunk.create(self.state, @max(size, output_size_min));
     }
 
-    /// Takes the chunk over again. One that somebody still reads, or a very large one, is not kept.
+    /// Takes the chunk back. It is not kept if somebody still reads it, or if it is very large.
     pub fn keepOutput(self: *LoopState, chunk: *Chunk) void {
         if (chunk.isExported() or chunk.capacity > kept_size_max) return o.decref(chunk);
         o.clear(&self.output);
@@ -144,7 +146,7 @@ pub const LoopState = extern struct {
 
     pub const Scratch = enum(u1) { received, sent };
 
-    /// Memory for ciphertext, for the caller alone until `keepScratch`.
+    /// Memory for ciphertext. It is the caller's until `keepScratch`.
     pub fn takeScratch(self: *LoopState, kind: Scratch) Error!*Chunk {
         const place = &self.scratch[@backingInt(kind)];
         const chunk = place.* orelse return Chunk.create(self.state, scratch_size);
@@ -170,8 +172,8 @@ pub const LoopState = extern struct {
         return Chunk.create(self.state, @min(size, size_min));
     }
 
-    /// Takes over a reference to a chunk from `largeFor`, and keeps the chunk if no frame of it is left. The event loop's
-    /// own view of it does not count: it is used up once the loop has called buffer_updated().
+    /// Takes over a reference to a chunk from `largeFor`, and keeps the chunk if no frame points to it any more. The view that
+    /// the event loop has of it does not count: the loop is done with it once it has called buffer_updated().
     pub fn keepLarge(self: *LoopState, chunk: *Chunk) void {
         const is_free = !chunk.escaped and chunk.capacity <= kept_size_max;
         const is_larger = if (self.spare_large) |spare| chunk.capacity > spare.capacity else true;

@@ -11,9 +11,9 @@ const Room = chunks.Room;
 const LoopState = loops.LoopState;
 const Error = o.Error;
 
-/// The least that a read into the shared chunk takes behind what was left over.
+/// A read into the shared chunk has room for at least this much behind the left-over bytes.
 const read_size_min = 16 * 1024;
-/// How long the delivery of one read should take at the most: others wait for it. Many small frames take long.
+/// The longest that the delivery of one read should take, because other connections wait meanwhile. Many small frames take long.
 pub const slice_seconds = 0.002;
 
 /// Frames up to this size are completed in the shared chunk: copying their start twice is cheaper than a read of its own.
@@ -26,15 +26,16 @@ pub const Input = struct {
     own: ?*Chunk = null,
     own_size: usize = 0,
     frame_size: usize = 0,
-    /// The most that a read into the shared chunk takes: who sent a large frame may send another, and who sends many small ones
-    /// has to leave time to others.
+    /// The most that a read into the shared chunk takes. It grows when a peer sends a large frame, because another one may
+    /// follow. It shrinks when a peer sends many small ones, to leave time to others.
     read_size: usize = loops.chunk_size,
 
     /// The bytes received so far and not yet used, with a reference to the memory that they stand in.
     pub const Received = struct {
         chunk: *Chunk,
         bytes: []u8,
-        /// The loop's chunk; the connection's, whose frame is not whole yet; or what was the connection's, whose frame is.
+        /// One of three: the loop's chunk, the connection's own while its large frame is incomplete, or the one that was the
+        /// connection's until now, when the frame is complete.
         from: enum { shared, own, whole },
     };
 
@@ -43,16 +44,16 @@ pub const Input = struct {
         if (self.own == null) return loop.room(self.tail, @max(self.read_size, self.tail.len + read_size_min));
         if (self.own_size == self.own.?.capacity) try self.growOwn(loop);
         const chunk = self.own.?;
-        // No byte behind the frame: it would have to be copied away again.
+        // Do not read beyond the frame: those bytes would have to be copied away again.
         return .{ .chunk = chunk, .start = self.own_size, .end = @min(chunk.capacity, self.frame_size) };
     }
 
-    /// A peer's word about a frame's size allocates nothing: the buffer doubles as bytes really arrive.
+    /// The announced size of a frame allocates nothing. The buffer doubles as bytes arrive.
     fn growOwn(self: *Input, loop: *LoopState) Error!void {
         const chunk = self.own.?;
         const capacity = @min(self.frame_size, 2 * chunk.capacity);
         if (!chunk.isExported()) return chunk.grow(capacity);
-        // Somebody still holds an earlier view, so that memory may not move.
+        // Somebody still holds an earlier view, so the memory must not move.
         const larger = try Chunk.create(loop.state, capacity);
         @memcpy(larger.data[0..self.own_size], chunk.data[0..self.own_size]);
         self.own = larger;
@@ -66,9 +67,10 @@ pub const Input = struct {
             self.own_size += count;
             const bytes = chunk.data[0..self.own_size];
             if (self.own_size < self.frame_size) return .{ .chunk = o.incref(chunk), .bytes = bytes, .from = .own };
-            // Nothing is received into it any more, whatever the callback does that is shown the frame.
+            // Nothing more is received into it, whatever the callback does that gets the frame.
             self.own = null;
-            // One byte more, so that a read which takes no more than such a frame is seen to have taken all there was.
+            // One byte more: a read of exactly such a frame then does not fill the memory, which shows that nothing else was
+            // there.
             self.read_size = @min(@max(self.read_size, self.frame_size + 1), loops.kept_size_max);
             return .{ .chunk = chunk, .bytes = bytes, .from = .whole };
         }
@@ -80,7 +82,7 @@ pub const Input = struct {
         return .{ .chunk = chunk, .bytes = chunk.data[0..size], .from = .shared };
     }
 
-    /// The delivery of a read as large as it may be took so long: the next one takes less or more.
+    /// The delivery of a full read took `seconds`. Depending on that, the next read takes less or more.
     pub fn pace(self: *Input, seconds: f64) void {
         if (self.read_size > loops.chunk_size) return;
         if (seconds > slice_seconds) self.read_size = @max(self.read_size / 2, read_size_min);
@@ -108,8 +110,8 @@ pub const Input = struct {
         self.frame_size = frame_size;
     }
 
-    /// The shared chunk itself if the frame has filled half of it, which costs nothing, else another one with a copy: so
-    /// what a connection holds is bounded by twice what it received.
+    /// If the frame has filled half of the shared chunk, the connection takes that chunk, without a copy. Otherwise it takes
+    /// another one and copies. So a connection holds at most twice what it received.
     fn ownFor(loop: *LoopState, shared: *Chunk, rest: []u8, frame_size: usize) Error!*Chunk {
         const fills_half = rest.ptr == shared.data and rest.len >= shared.capacity / 2;
         if (fills_half and loop.leave(shared)) return shared;
@@ -118,7 +120,7 @@ pub const Input = struct {
         return chunk;
     }
 
-    /// Keeps bytes whose whole size is not known but is bounded well below the shared chunk's.
+    /// Keeps bytes of which the final size is not known. It is known to stay well below that of the shared chunk.
     pub fn keepTail(self: *Input, rest: []const u8) Error!void {
         self.freeTail();
         if (rest.len == 0) return;
@@ -148,13 +150,13 @@ pub const Input = struct {
         return self.own;
     }
 
-    /// Gives all memory back, to the loop where it is of use to it.
+    /// Gives all memory back. The loop keeps what it can use.
     pub fn giveUp(self: *Input, loop: *LoopState) void {
         self.freeTail();
         if (self.takeOwn()) |chunk| loop.keepLarge(chunk);
     }
 
-    /// Frees all memory, in whatever thread the last reference to the connection was given up.
+    /// Frees all memory. It may run in any thread: the one that gave up the last reference to the connection.
     pub fn deinit(self: *Input) void {
         self.freeTail();
         if (self.takeOwn()) |chunk| o.decref(chunk);

@@ -1,5 +1,5 @@
 //! Agreeing on permessage-deflate in the opening handshake, RFC 7692 5: a server answers the offers of a request, a client
-//! checks the answer. The core decides; what users put into headers themselves goes before it.
+//! checks the answer. The core decides, unless users have put the header into the request or the response themselves.
 
 const core = @import("core");
 const o = @import("cpython").object;
@@ -33,14 +33,14 @@ pub fn choose(options: *const Options, head: core.http.Head) ?Answer {
     });
     const accepted = switch (choice) {
         .accepted => |accepted| accepted,
-        .declined, .malformed => return null, // a malformed header was refused
+        .declined, .malformed => return null, // a malformed header was refused before
     };
     var answer: Answer = .{ .agreement = accepted.agreement, .buffer = undefined, .size = undefined };
     answer.size = accepted.answer.write(&answer.buffer).len;
     return answer;
 }
 
-/// A client's look at the answer: compression begins if the server takes the offer. Returns what is wrong with it.
+/// A client checks the answer. Compression begins if the server accepts the offer. Returns what is wrong with the answer.
 pub fn check(transport: *WSTransport, head: core.http.Head) Error!?core.negotiation.AnswerFailure {
     const options = &transport.connection().endpoint.options.compression;
     if (!options.is_wanted) return null;

@@ -13,12 +13,12 @@ const WSTransport = @import("../connection/transport.zig").WSTransport;
 const Object = o.Object;
 const Error = o.Error;
 
-/// How much of what a client sends before it is answered is read at once, and how much is held until it is answered, its
-/// request included. From there on reading pauses.
+/// A client may send frames before it is answered. One read takes so much of them, and so much is held until the answer, with the
+/// request. Then reading pauses.
 pub const read_size = 32 * 1024;
 const held_size_max = 32 * 1024;
 
-/// How far the listener factory is: it runs, it returned an awaitable, the choice is made, or nobody needs it any more.
+/// How far the choice is: the factory runs, its awaitable is not done, the choice is made, or nobody needs it any more.
 pub const Progress = enum(u8) { none, asked, awaited, made, dropped };
 
 /// Calls the listener factory. If it runs the event loop, what arrives meanwhile is held.
@@ -35,7 +35,7 @@ fn resumeReading(protocol: *Protocol, transport: *WSTransport) Error!void {
     try o.callMethodVoid(transport.underlying_transport, transport.state.names.resume_reading, .{});
 }
 
-/// What the listener factory returned, or what it returned an awaitable of; null as long as that is awaited.
+/// What the listener factory returned, or the result of the awaitable that it returned; null until that is done.
 pub fn ask(protocol: *Protocol, transport: *WSTransport) Error!?*Object {
     const state = transport.state;
     if (protocol.choice == .made) return try take(protocol);
@@ -48,13 +48,13 @@ pub fn ask(protocol: *Protocol, transport: *WSTransport) Error!?*Object {
     const decided = try o.check(c.PyObject_GetAttrString(@ptrCast(protocol), "decided"));
     defer o.decref(decided);
     const future = try o.call(state.imports.await_choice, .{ result, protocol.endpoint.loop, decided });
-    if (o.isNone(future)) { // no awaitable: refused as what it is
+    if (o.isNone(future)) { // not awaitable: it is refused by its type
         o.decref(future);
         return o.incref(result);
     }
     protocol.chosen = future;
     protocol.choice = .awaited;
-    // One that was eager may have ended the connection, or be done.
+    // An eager task may have ended the connection already, or be done.
     if (transport.is_disconnected != 0) cancel(protocol, transport);
     if (!try asyncio.isDone(state, future)) return null;
     if (protocol.choice == .dropped) {
@@ -78,7 +78,7 @@ fn take(protocol: *Protocol) Error!*Object {
     return o.callMethod(future, protocol.endpoint.state.names.result, .{});
 }
 
-/// The connection is gone, or the peer gets no more from us, and with it goes the need for an answer.
+/// The connection is gone, or nothing more is sent to the peer. No answer is needed any more.
 pub fn cancel(protocol: *Protocol, transport: *WSTransport) void {
     if (protocol.choice != .awaited) return;
     protocol.choice = .dropped;
@@ -96,7 +96,7 @@ fn drop(protocol: *Protocol, transport: *WSTransport) void {
 
 /// Keeps a whole request, and what came behind it, until the listener factory has chosen.
 pub fn hold(protocol: *Protocol, transport: *WSTransport, bytes: []const u8) Error!void {
-    protocol.reader = .{}; // the head is read again then
+    protocol.reader = .{}; // the head will be read again
     try transport.connection().input.keepTail(bytes);
     if (bytes.len < held_size_max or protocol.is_reading_paused) return;
     protocol.is_reading_paused = true;
@@ -117,7 +117,7 @@ pub fn decide(protocol: *Protocol, future: *Object) Error!void {
     if (protocol.chosen != future) return;
     const transport = o.incref(protocol.transport.?);
     defer o.decref(transport);
-    if (transport.connection().isInputEnded()) protocol.choice = .dropped; // we disconnect it
+    if (transport.connection().isInputEnded()) protocol.choice = .dropped; // we are disconnecting
     switch (protocol.choice) {
         .awaited => protocol.choice = .made,
         .dropped => return drop(protocol, transport),
@@ -125,7 +125,7 @@ pub fn decide(protocol: *Protocol, future: *Object) Error!void {
     }
     if (protocol.is_reading_paused) try resumeReading(protocol, transport);
     protocols.goOn(protocol, transport) catch |failure| {
-        // No transport is there to close the connection, as one does that calls a protocol in vain.
+        // A transport that calls the protocol closes the connection if that raises. Here no transport is the caller.
         const aside: errors.Aside = .begin();
         defer aside.end();
         if (!transport.connection().isInputEnded() and transport.connection().listener == null) {

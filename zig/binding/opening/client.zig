@@ -16,7 +16,7 @@ const WSTransport = @import("../connection/transport.zig").WSTransport;
 const Object = o.Object;
 const Error = o.Error;
 
-/// How much of the body of an answer that refuses the opening handshake is read for the exception that reports it.
+/// How much is read of the body of a refusal, for the exception that ws_connect raises.
 const refusal_body_size_max = 64 * 1024;
 
 /// The log shows no headers: some are secrets.
@@ -46,14 +46,14 @@ fn failClient(protocol: *Protocol, transport: *WSTransport) Error!void {
     if (errors.isFatal(exception)) return errors.restore(o.incref(exception));
 }
 
-/// Takes the head of an answer that accepts the opening handshake off `rest`. False if more must come. Raises what
+/// Removes from `rest` the head of an answer that accepts the handshake. False if the head is not complete. Raises what
 /// ws_connect is to raise.
 fn readAnswer(protocol: *Protocol, transport: *WSTransport, rest: *[]u8, at_end: bool) Error!bool {
     const bytes = rest.*;
     const state = transport.state;
     const imports = &state.imports;
     var fields: [core.http.field_count_max]core.http.Field = undefined;
-    // A copy: behind a whole head it is used up, but the body of a refusal may still have to come.
+    // A copy of the reader: it is finished behind a complete head, but the body of a refusal may still be on its way.
     var reader = protocol.reader;
     const head = switch (reader.next(bytes, &fields)) {
         .head => |head| head,
@@ -90,18 +90,18 @@ fn readAnswer(protocol: *Protocol, transport: *WSTransport, rest: *[]u8, at_end:
     return true;
 }
 
-/// What an answer takes that was not offered by hand, in `extra_headers`.
+/// What is in an answer although it was not offered in `extra_headers`.
 fn checkTaken(request_bytes: *Object, head: core.http.Head) Error!?core.opening.response.Failure {
-    _ = core.opening.response.checkTaken(head, &.{}) orelse return null; // it takes nothing, as most do
+    _ = core.opening.response.checkTaken(head, &.{}) orelse return null; // most answers have nothing of that kind
     var fields: [core.opening.offer.own_field_count_max]core.http.Field = undefined;
     return core.opening.response.checkTaken(head, core.opening.offer.findIn(try o.bytesData(request_bytes), &fields));
 }
 
-/// Whether more of the body of a refusal is worth waiting for. Without a Content-Length it ends with the connection
-/// (RFC 9112 6.3); for the end of one in chunks nobody waits.
+/// Whether to wait for more of the body of a refusal. Without a Content-Length it ends with the connection (RFC 9112 6.3). We do
+/// not decode a chunked body, so we do not wait for its end.
 fn isBodyMissing(status: u16, head: core.http.Head, size: usize) bool {
     if (status == 204) return false;
-    // A redirect is followed at once; nobody reads what it says.
+    // A redirect is followed at once; nobody reads its body.
     if (status >= 300 and status < 400) return false;
     if (size >= refusal_body_size_max or head.count("Transfer-Encoding") > 0) return false;
     const length = head.find("Content-Length") orelse return true;
@@ -200,7 +200,7 @@ pub fn ended(protocol: *Protocol, transport: *WSTransport) Error!void {
     _ = readAnswer(protocol, transport, &bytes, true) catch return failClient(protocol, transport);
 }
 
-/// The connection is gone; if that is before the handshake was done, a client's wait for it ends.
+/// The connection is gone. If the handshake was not done, ws_connect stops waiting for it.
 pub fn lost(protocol: *Protocol, cause: *Object) Error!void {
     if (protocol.upgraded == null) return;
     const text = try o.text("the connection was closed before the server answered the opening handshake");

@@ -12,8 +12,8 @@ const State = @import("../state/state.zig").State;
 const Object = o.Object;
 const Error = o.Error;
 
-/// Clients that all come back at once have to fit in, or the first of them are sent away while the last connect. Some 400 MiB
-/// at the most, if each has sent a head of the largest size without its last byte.
+/// The limit of handshakes at a time. Clients that all come back at once must fit in, or the first are sent away while the last
+/// connect. They take 400 MiB at most, if each has sent all but the last byte of a head of the largest size.
 const pending_max_default = 16384;
 
 const references = .{ "loop_state", "loop", "logger", "listener_factory", "request", "request_bytes", "key" };
@@ -94,7 +94,7 @@ fn traverse(self: *Endpoint, proc: c.visitproc, arg: ?*anyopaque) callconv(.c) c
     return o.visit(self.pending.timer, proc, arg);
 }
 
-/// The references that lead back: to users' objects, and from the timer to here.
+/// References that may form cycles: to users' objects, and to the timer, which refers to the endpoint.
 fn clear(self: *Endpoint) callconv(.c) c_int {
     o.replace(&self.listener_factory, c.none());
     o.clear(&self.pending.timer);

@@ -18,7 +18,7 @@ pub fn opened(self: *Protocol, underlying: *Object, listener: *Object) Error!voi
     try upgrade.open(self, transport, @ptrCast(listener));
 }
 
-/// Bytes that somebody else received, a bytes-like object.
+/// Takes bytes that somebody else received, in a bytes-like object.
 pub fn feed(self: *Protocol, data: *Object) Error!void {
     var view: c.Py_buffer = undefined;
     try o.checkStatus(c.PyObject_GetBuffer(data, &view, c.PyBUF_SIMPLE));
@@ -27,7 +27,7 @@ pub fn feed(self: *Protocol, data: *Object) Error!void {
     while (rest.len > 0) {
         const memory = (try protocols.room(self)).bytes();
         const size = @min(memory.len, rest.len);
-        // They may stand in memory that get_buffer() has lent.
+        // The bytes may stand in the very memory that get_buffer() has lent.
         @memmove(memory[0..size], rest[0..size]);
         rest = rest[size..];
         try protocols.received(self, size);

@@ -1,4 +1,4 @@
-//! Heads that Python asks for: requests of clients, also to proxies, and answers of servers that are not plain ones. The
+//! Writes heads for Python: requests of clients, also to proxies, and answers of servers with more than the usual headers. The
 //! core's writer decides what may go onto the wire.
 
 const std = @import("std");
@@ -69,7 +69,7 @@ fn write(writer: *Writer, start: Start, pairs: *Object) Error!void {
 }
 
 fn writeStatusLine(writer: *Writer, response: Response) Error!void {
-    // What is no u16 is none of the statuses that can be sent either.
+    // A number that does not fit into u16 is no status that can be sent.
     const status = std.math.cast(u16, response.status) orelse 0;
     writer.statusLine(try o.bytesData(response.version), status) catch |failure| return switch (failure) {
         error.BadStatus => errors.raiseFormat("ValueError", "status %ld cannot be sent: it must be 100 to 599", .{response.status}),
@@ -103,14 +103,14 @@ fn raiseValue(name: Text, value: Text) Error {
         defer o.decref(forbidden);
         return errors.raiseFormat("ValueError", "the value of header %R contains %R", .{ name.object, forbidden });
     }
-    unreachable; // it was refused for one of its bytes
+    unreachable; // the writer refused it because of one of its bytes
 }
 
-/// Text as it goes onto the wire: UTF-8, where a surrogate stands for a byte that is none.
+/// Text as it goes onto the wire: UTF-8. Each surrogate stands for a byte that is not part of UTF-8.
 const Text = struct {
     object: *Object,
     bytes: []const u8,
-    /// Holds the bytes if the text itself does not.
+    /// The object that owns the bytes, if the text itself does not.
     encoded: ?*Object = null,
 
     fn of(object: *Object) Error!Text {

@@ -1,4 +1,4 @@
-//! The connection is gone: who is told, and what is given back.
+//! The end of a connection: who is told, and what is given back.
 
 const asyncio = @import("../eventloop/asyncio.zig");
 const c = @import("cpython").capi;

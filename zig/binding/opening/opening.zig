@@ -23,9 +23,9 @@ const WSTransport = @import("../connection/transport.zig").WSTransport;
 const Object = o.Object;
 const Error = o.Error;
 
-/// Looks at what arrived before the handshake was done. True once it is done well: `rest` is then what stands behind the head,
-/// unless a read inside of the user's code took it (`delivery.yieldRest`). False as long as it is not, or if it failed and was
-/// dealt with.
+/// Reads what arrived before the handshake was done. Returns true once the handshake has succeeded; `rest` is then what stands
+/// behind the head, unless a read inside of the user's code took it (`delivery.yieldRest`). Returns false if more must arrive, or
+/// if the handshake failed, which has then been dealt with.
 pub fn received(protocol: *Protocol, transport: *WSTransport, rest: *[]u8) Error!bool {
     if (protocol.choice == .asked) {
         try choices.hold(protocol, transport, rest.*);
@@ -109,7 +109,7 @@ fn giveUp(protocol: *Protocol) Error!void {
     try o.callMethodVoid(watcher, protocol.endpoint.state.names.give_up, .{});
 }
 
-/// A connection is gone that may have had no transport yet.
+/// A connection is gone. It may have had no transport yet.
 pub fn tellWatcher(protocol: *Protocol) void {
     const watcher = protocol.watcher orelse return;
     protocol.watcher = null;

@@ -14,10 +14,10 @@ const Protocol = @import("protocol.zig").Protocol;
 const Object = o.Object;
 const Error = o.Error;
 
-/// A timer may come early by this: an event loop's clock has steps, of a millisecond in uvloop.
+/// By how much a timer may fire too early: the clock of an event loop has steps, of a millisecond in uvloop.
 const clock_step = 0.001;
 
-/// The opening handshake begins. If that makes one too many, who has taken longest goes.
+/// The opening handshake begins. If there are too many then, the oldest one is ended.
 pub fn begin(protocol: *Protocol) Error!void {
     const endpoint = protocol.endpoint;
     const pending = &endpoint.pending;
@@ -26,7 +26,7 @@ pub fn begin(protocol: *Protocol) Error!void {
         deadline = try asyncio.time(endpoint.state, endpoint.loop) + endpoint.options.websocket_handshake_timeout;
         if (pending.timer == null) try startTimer(endpoint, endpoint.options.websocket_handshake_timeout);
     }
-    // Code of the event loop ran, which may have come here as well.
+    // The event loop's code ran in between, and may have called this function.
     unlink(protocol);
     const place = &protocol.place;
     place.* = .{ .is_taken = true, .previous = pending.last, .deadline = deadline };
@@ -40,7 +40,7 @@ pub fn begin(protocol: *Protocol) Error!void {
     try upgrade.crowdedOut(oldest);
 }
 
-/// The opening handshake is over, well or not. May be called again.
+/// The opening handshake has succeeded or failed. May be called more than once.
 pub fn end(protocol: *Protocol) void {
     if (!protocol.place.is_taken) return;
     unlink(protocol);
@@ -48,8 +48,8 @@ pub fn end(protocol: *Protocol) void {
     if (pending.count == 0) timers.cancel(&pending.timer, protocol.endpoint.state, protocol.endpoint.loop);
 }
 
-/// Leaves the list. Runs no code of others: a protocol that dies calls this, perhaps when the garbage collector has emptied
-/// the timer, which finds nothing to do if it fires.
+/// Leaves the list. It runs no code of the user's or the event loop's, because a dying protocol calls it, perhaps after the
+/// garbage collector has cleared the timer. If the timer still fires, it finds nothing to do.
 pub fn unlink(protocol: *Protocol) void {
     const place = protocol.place;
     if (!place.is_taken) return;

@@ -35,7 +35,7 @@ const Error = o.Error;
 
 pub const lost = loss.lost;
 
-/// Reads from this size on are looked at for how long their delivery takes.
+/// From this size on, picows measures how long the delivery of a read takes.
 const large_read_size_min = 16 * 1024;
 
 pub const Protocol = extern struct {
@@ -47,18 +47,18 @@ pub const Protocol = extern struct {
     listener: ?*WSListener,
     /// A client's future: done when the handshake is, or has failed.
     upgraded: ?*Object,
-    /// Who made a connection that may end before it has a transport: the server of TLS. Null if there is nobody.
+    /// Who made the connection, if it may end before it has a transport: the server of TLS. Otherwise null.
     watcher: ?*Object,
-    /// Among the connections whose handshake is not done.
+    /// Its place among the connections whose handshake is not done.
     place: Place,
     /// How far the head of the handshake was read; a server's is not behind interim ones.
     reader: core.answer.AnswerReader,
-    /// What a server's listener factory returned if it is awaited: a future, until its result is taken.
+    /// The future of what a server's listener factory returned, if that is awaited. Null again once its result was taken.
     chosen: ?*Object,
     choice: choices.Progress,
     /// Chooses in place of the endpoint's listener factory; null for that.
     listener_factory: ?*Object,
-    /// A client sent much before it was answered.
+    /// The client sent so much before it was answered that reading was paused.
     is_reading_paused: bool,
     /// The request is a HEAD.
     is_head: bool,
@@ -87,7 +87,7 @@ pub fn connectionMade(self: *Protocol, underlying: *Object, own: ?*const Own) Er
     const endpoint = self.endpoint;
     const transport = try connect(self, underlying, own);
     if (!endpoint.is_client) transport.connection().input.read_size = choices.read_size;
-    // A TLS handshake that was given up may have been done all the same.
+    // The TLS handshake may have succeeded although it was given up.
     if (self.watcher != null and !self.place.is_taken) return transport.disconnect(false);
     pending.end(self);
     try pending.begin(self);
@@ -119,7 +119,7 @@ pub fn room(self: *Protocol) Error!Room {
     const transport = self.transport orelse return unconnected();
     const connection = transport.connection();
     try delivery.yieldRest(connection);
-    // What is only received to be dropped needs no memory of the connection's own.
+    // Bytes that will be dropped need no memory of the connection's own.
     if (connection.isInputEnded()) connection.input.giveUp(self.endpoint.loop_state);
     return connection.input.room(self.endpoint.loop_state);
 }
@@ -137,7 +137,7 @@ fn bufferUpdated(self: *Protocol, count_object: *Object) callconv(.c) ?*Object {
     const count = c.PyLong_AsSsize_t(count_object);
     if (count < 0) return if (c.PyErr_Occurred() != null) null else o.none();
     received(self, @intCast(count)) catch |failure| return told(self, @as(Error!void, failure));
-    // Nobody says here whether there is more.
+    // The event loop does not say whether there is more, so the result is not used.
     if (count >= large_read_size_min) _ = pace(self);
     return o.none();
 }
@@ -146,7 +146,7 @@ fn dataReceived(self: *Protocol, data: *Object) callconv(.c) ?*Object {
     return told(self, handover.feed(self, data));
 }
 
-/// After a read that filled its memory: how much the next one takes. Whether it may follow at once.
+/// Called after a read that filled its memory. Decides how much the next one takes, and returns whether it may follow at once.
 pub fn pace(self: *Protocol) bool {
     const transport = self.transport orelse return false;
     const connection = transport.connection();
@@ -155,7 +155,8 @@ pub fn pace(self: *Protocol) bool {
     return seconds < receive_buffer.slice_seconds / 4.0;
 }
 
-/// What an event loop's transport gets of a callback. Those of uvloop swallow KeyboardInterrupt and SystemExit.
+/// The result of a callback for the event loop's transport. uvloop's transports swallow KeyboardInterrupt and SystemExit, so
+/// these take another way out.
 fn told(self: *Protocol, result: anytype) ?*Object {
     if (result) |value| return if (@TypeOf(value) == void) o.none() else value else |_| {}
     if (!self.endpoint.loop_state.is_libuv) return null;
@@ -203,7 +204,7 @@ fn process(self: *Protocol, transport: *WSTransport, count: usize) Error!void {
     if (connection.listener == null) {
         defer connection.rest = null;
         if (!try upgrade.received(self, transport, &bytes)) return;
-        // Else a read inside of the user's code has put the bytes in front of its own.
+        // Otherwise a read inside of the user's code has put the bytes in front of its own.
         is_here = connection.rest == &bytes;
     }
     if (is_here and try delivery.deliver(transport, taken, bytes)) return;

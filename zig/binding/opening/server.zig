@@ -28,7 +28,7 @@ pub fn received(protocol: *Protocol, transport: *WSTransport, rest: *[]u8) Error
         try choices.hold(protocol, transport, bytes);
         return false;
     }
-    // The peer gets no answer any more, or to give one has failed.
+    // The peer gets no answer any more, or sending one has failed.
     if (protocol.choice == .dropped or (protocol.choice == .made and protocol.chosen == null)) return false;
     var fields: [core.http.field_count_max]core.http.Field = undefined;
     const head = switch (protocol.reader.reader.next(bytes, &fields)) {
@@ -89,8 +89,8 @@ fn answer(protocol: *Protocol, transport: *WSTransport, line: core.http.RequestL
     return true;
 }
 
-/// Sends the answer that the factory chose. Returns the listener (the caller's reference) if frames follow. What the
-/// factory or its response raises is raised before anything was sent.
+/// Sends the answer that the factory chose. Returns the listener (a new reference) if frames follow. If the response raises,
+/// nothing was sent.
 fn accept(protocol: *Protocol, transport: *WSTransport, line: core.http.RequestLine, head: core.http.Head) Error!?*WSListener {
     const result = try choices.ask(protocol, transport) orelse return null;
     defer o.decref(result);
@@ -113,7 +113,7 @@ fn accept(protocol: *Protocol, transport: *WSTransport, line: core.http.RequestL
     var compression = agreement.choose(&protocol.endpoint.options.compression, head);
     if (chosen.response) |response| {
         try setHeader(transport, response, "Sec-WebSocket-Accept", &accept_value);
-        // Extensions that the user's response has are those of the connection.
+        // If the user's response names extensions, these are the connection's.
         if (compression != null and try hasHeader(transport, response, agreement.field_name)) compression = null;
         if (compression) |*answered| try setHeader(transport, response, agreement.field_name, answered.value());
         const data = try o.callMethod(response, transport.state.names.to_bytes, .{});
@@ -127,7 +127,7 @@ fn accept(protocol: *Protocol, transport: *WSTransport, line: core.http.RequestL
     return listener;
 }
 
-/// A client ends a connection of which it is told what it did not offer: RFC 6455 4.1 items 5 and 6.
+/// A client must end a connection if the answer has what it did not offer (RFC 6455 4.1, items 5 and 6).
 fn checkTaken(head: core.http.Head, data: *Object) Error!void {
     const offer = core.opening.offer;
     var view: c.Py_buffer = undefined;
@@ -140,7 +140,7 @@ fn checkTaken(head: core.http.Head, data: *Object) Error!void {
     };
 }
 
-/// The answer that most servers give: nothing in it is theirs.
+/// The answer of most servers: without headers of their own.
 fn respondPlainly(transport: *WSTransport, accept_value: *const [core.opening.key.accept_size]u8, extensions: ?[]const u8) Error!void {
     var buffer: [core.opening.response.acceptance_size_max]u8 = undefined;
     var writer: core.write.Writer = .{ .buffer = &buffer };
@@ -165,14 +165,14 @@ fn answerInternalError(protocol: *Protocol, transport: *WSTransport, was_awaited
         log.write(endpoint, names.info, "the listener factory was cancelled, answered 500", .{});
     } else log.writeException(endpoint, names.@"error", "the listener factory failed, answered 500", exception);
     try respondError(protocol, transport, 500, "500 Internal Server Error");
-    // One of a task has come out of the event loop already.
+    // If a task raised it, it has come out of the event loop already.
     if (errors.isFatal(exception) and !was_awaited) return errors.restore(o.incref(exception));
 }
 
-/// A response, null for the plain 101, and the listener exactly if it is a 101.
+/// A response, null for the plain 101; and a listener if and only if it is a 101.
 const Chosen = struct { response: ?*Object, status: u16, listener: ?*WSListener };
 
-/// What the listener factory wants: references in the answer are the caller's.
+/// Reads what the listener factory returned. References in the result are new.
 fn choose(transport: *WSTransport, result: *Object) Error!Chosen {
     const state = transport.state;
     const names = &state.names;
@@ -190,7 +190,7 @@ fn choose(transport: *WSTransport, result: *Object) Error!Chosen {
     const listener = try o.check(c.PyObject_GetAttr(result, names.listener));
     if (status != 101) {
         o.decref(listener);
-        // Where it is none, the response refuses to be sent.
+        // If it is not a status, sending the response raises.
         return .{ .response = response, .status = std.math.cast(u16, status) orelse 0, .listener = null };
     }
     errdefer o.decref(listener);
@@ -223,7 +223,7 @@ fn errorResponse(state: *State, status: u16, body: []const u8) Error!*Object {
     return o.callMethod(state.imports.WSUpgradeResponse, state.names.create_error_response, .{ number, content });
 }
 
-/// Sends an answer that no frames follow, and disconnects. There may be more of the request to come.
+/// Sends an answer after which no frames follow, and disconnects. The rest of the request may still be on its way.
 fn respondLast(protocol: *Protocol, transport: *WSTransport, response: *Object, status: u16) Error!void {
     transport.connection().session.drop();
     pending.end(protocol);
@@ -255,7 +255,7 @@ fn setHeader(transport: *WSTransport, response: *Object, name: []const u8, value
     try o.checkStatus(c.PyObject_SetItem(headers, key, text));
 }
 
-/// An answer without its content. Takes the reference to `data` over.
+/// An answer without its content. Takes over the reference to `data`.
 fn headOf(data: *Object) Error!*Object {
     defer o.decref(data);
     var view: c.Py_buffer = undefined;
@@ -266,7 +266,7 @@ fn headOf(data: *Object) Error!*Object {
     return o.bytes(bytes[0 .. end + "\r\n\r\n".len]);
 }
 
-/// Takes the reference to `data` over.
+/// Takes over the reference to `data`.
 fn sendAnswer(transport: *WSTransport, response: *Object, data: *Object) Error!void {
     defer o.decref(data);
     o.replace(&transport.response, response);

@@ -9,7 +9,7 @@ const State = @import("state.zig").State;
 const Object = o.Object;
 const Error = o.Error;
 
-/// When auto-ping sends a PING; a decision of the asyncio side, unknown to the core.
+/// When auto-ping sends a PING. The core does not know this: it has no clock.
 pub const AutoPingStrategy = enum(u8) {
     /// After so long without a byte received.
     ping_when_idle = 1,

@@ -131,7 +131,7 @@ pub const Imports = struct {
     SSLWantWriteError: *Object,
     SSLZeroReturnError: *Object,
 
-    /// Where those come from that are not exceptions of the package.
+    /// The modules of those that are not exceptions of the package.
     const sources = .{
         .make_headers = "picows.values.header_text",
         .CloseCodeBase = "picows.values.closing",
@@ -190,7 +190,7 @@ pub const Types = struct {
     WSTransport: *Object,
 };
 
-/// Functions of the module that it has Python call.
+/// Functions of this module that Python calls back.
 pub const Callbacks = struct {
     serve_tcp: *Object,
 };
@@ -206,7 +206,7 @@ pub const Enums = struct {
     pub const close_code_count = std.enums.values(core.CloseCode).len;
 };
 
-/// The tables of C functions of the types that native code may call: of `Types`, those of the same name.
+/// Tables of C functions that native code may call, each of the type with the same name in `Types`.
 pub const Tables = struct {
     WSFrame: *const anyopaque,
     WSListener: *const anyopaque,
@@ -244,8 +244,8 @@ pub const State = struct {
     }
 };
 
-/// Texts that end in a NUL, one behind the other. Code that is repeated for each name is a twelfth of the extension, and a
-/// table of pointers to them, each with its relocation, is as large.
+/// Texts, each ended by a NUL, one behind the other. Code repeated for each name would be a twelfth of the extension, and a
+/// table of pointers, each with its relocation, would be as large.
 const Words = struct {
     rest: [*:0]const u8,
 
@@ -256,7 +256,7 @@ const Words = struct {
     }
 };
 
-/// What the fields of Names or Imports are called, in order; those of Imports each behind its module.
+/// The names of the fields of Names or Imports, in order. For Imports, the module stands in front of each name.
 fn joined(comptime T: type) [*:0]const u8 {
     @setEvalBranchQuota(10_000);
     var text: [:0]const u8 = "";

@@ -11,22 +11,22 @@ const o = @import("cpython").object;
 const Object = o.Object;
 const Error = o.Error;
 
-/// `constant` is the object that the payload belongs to, if its bytes never change. `compress` is for a message, in its first
-/// frame; null leaves it to the connection.
+/// `constant` is the object that owns the payload, if its bytes never change. `compress` says in the first frame of a message
+/// whether to compress it; null leaves that to the connection.
 pub fn send(self: *WSTransport, msg_type: c_long, payload: []const u8, constant: ?*Object, flags: core.Flags, compress: ?bool) Error!void {
     try self.checkThread("send");
     const opcode = try frames.dataOpcode(msg_type, payload.len, flags);
     try compression.send(self, opcode, flags, payload, constant, compress);
 }
 
-/// The payload stays where it is, and is masked there by a client. The 14 bytes in front of it are written to.
+/// Sends without a copy. A client masks the payload in place. The header is written into the 14 bytes in front of it.
 pub fn sendReuse(self: *WSTransport, msg_type: c_long, payload: []u8, flags: core.Flags) Error!void {
     try self.checkThread("send_reuse_external_buffer");
     const opcode = try frames.dataOpcode(msg_type, payload.len, flags);
     try reuse(self, opcode, flags, payload);
 }
 
-/// `buffer` is writable memory that does not move meanwhile, with the payload from `offset` on.
+/// `buffer` is writable memory that does not move during the call. The payload begins at `offset`.
 pub fn sendBytearray(self: *WSTransport, msg_type: c_long, buffer: []u8, offset: isize, flags: core.Flags) Error!void {
     if (offset < core.header_size_max) {
         return errors.raise("ValueError", "msg_offset must leave at least 14 bytes in front of the message for the frame header");
@@ -38,7 +38,7 @@ pub fn sendBytearray(self: *WSTransport, msg_type: c_long, buffer: []u8, offset:
     try reuse(self, opcode, flags, payload);
 }
 
-/// Compressed, a payload is made elsewhere, and the memory stays as it is.
+/// A compressed payload is made in other memory, so the caller's stays as it is.
 fn reuse(self: *WSTransport, opcode: core.Opcode, flags: core.Flags, payload: []u8) Error!void {
     if (self.connection().compression != null) return compression.send(self, opcode, flags, payload, null, null);
     try frames.reuse(self, opcode, flags, payload.ptr, payload.len);
@@ -64,7 +64,7 @@ pub fn sendClose(self: *WSTransport, code: c_long, reason: []const u8) Error!voi
     try frames.close(self, try frames.closeCode(code, reason), reason);
 }
 
-/// A CLOSE as for a failure of the peer: nothing more is received, and the connection ends soon.
+/// Sends a CLOSE as if the peer had failed: nothing more is received, and the connection ends soon.
 pub fn fail(self: *WSTransport, code: c_long, reason: []const u8) Error!void {
     try self.checkThread("_fail");
     ending.userFailure(self, .{ .code = try frames.closeCode(code, reason), .reason = reason });

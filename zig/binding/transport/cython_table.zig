@@ -44,7 +44,7 @@ const FrameOptions = extern struct {
     }
 };
 
-/// Those of a frame, and behind them what modules do not have that were compiled for an earlier version.
+/// Those of a frame. Behind them stand newer ones, which modules compiled for an earlier version do not have.
 const SendOptions = extern struct {
     frame: FrameOptions,
     compress: *Object,
@@ -76,12 +76,12 @@ fn sendReuseExternalBuffer(self: *WSTransport, msg_type: c_int, payload: ?[*]u8,
 
 fn sendReuse(self: *WSTransport, msg_type: c_int, payload: ?[*]u8, size: c.Py_ssize_t, flags: core.Flags) Error!void {
     if (size < 0) return errors.raise("ValueError", "msg_size must be at least 0");
-    // Where there is no payload, there is still the room in front of it.
+    // Without a payload there is still the room in front of it, for the header.
     const start = payload orelse return errors.raise("ValueError", "msg_ptr must not be NULL, and at least 14 writable bytes must precede it");
     try calls.sendReuse(self, msg_type, start[0..@intCast(size)], flags);
 }
 
-/// The result of a method that returns nothing to tell.
+/// The result of a method that returns None.
 fn done(result: Error!void) ?*Object {
     result catch return null;
     return o.none();
@@ -95,7 +95,7 @@ fn send(self: *WSTransport, msg_type: c_int, message: *Object, _: c_int, options
 }
 
 fn sendReuseExternalBytearray(self: *WSTransport, msg_type: c_int, buffer: *Object, offset: c.Py_ssize_t, _: c_int, options: ?*const FrameOptions) callconv(.c) ?*Object {
-    // The export keeps the memory where it is, whatever the event loop calls meanwhile.
+    // As long as it is exported, the memory cannot move, whatever the event loop calls.
     var view: c.Py_buffer = undefined;
     if (c.PyObject_GetBuffer(buffer, &view, c.PyBUF_WRITABLE) < 0) return null;
     defer c.PyBuffer_Release(&view);

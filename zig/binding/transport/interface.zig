@@ -43,7 +43,7 @@ fn sendBytearray(self: *WSTransport, given: [*]const *Object, count: c.Py_ssize_
     const flags = try frame_flags.read(values[3..7]);
     const offset = c.PyNumber_AsSsize_t(values[2].?, c.exception("OverflowError"));
     if (offset == -1 and c.PyErr_Occurred() != null) return error.Python;
-    // The export keeps the memory where it is, whatever the event loop calls meanwhile.
+    // As long as it is exported, the memory cannot move, whatever the event loop calls.
     var view: c.Py_buffer = undefined;
     try o.checkStatus(c.PyObject_GetBuffer(values[1].?, &view, c.PyBUF_WRITABLE));
     defer c.PyBuffer_Release(&view);
@@ -108,7 +108,7 @@ fn waitDisconnected(self: *WSTransport, _: ?*Object) callconv(.c) ?*Object {
     return o.toC(o.call(self.state.imports.wait_disconnected, .{self}));
 }
 
-/// A method over a function that reads its own arguments.
+/// Makes a method of a function that reads its own arguments.
 fn withArguments(comptime function: anytype) fn (*WSTransport, [*]const *Object, c.Py_ssize_t, ?*Object) callconv(.c) ?*Object {
     return struct {
         fn call(self: *WSTransport, given: [*]const *Object, count: c.Py_ssize_t, keywords: ?*Object) callconv(.c) ?*Object {

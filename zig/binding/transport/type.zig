@@ -34,7 +34,7 @@ fn traverse(self: *WSTransport, proc: c.visitproc, arg: ?*anyopaque) callconv(.c
     return pong.traverse(connection, proc, arg);
 }
 
-/// Breaks cycles: what leads to users' objects is let go, the object itself stays whole.
+/// Breaks cycles: lets go of what leads to users' objects. The object itself stays usable.
 fn clear(self: *WSTransport) callconv(.c) c_int {
     const connection = self.connection();
     connection.outbox.end();
