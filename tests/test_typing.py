@@ -24,6 +24,16 @@ def test_mypy_strict(root: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_a_program_for_websockets(root: Path, tmp_path: Path) -> None:
+    """It has the same types with either import; that of ours is checked with the others."""
+    text = (root / "tests/typing/from_websockets.py").read_text("utf-8")
+    program = tmp_path / "program.py"
+    program.write_text(text.replace("from picows.websockets", "from websockets"), "utf-8")
+    command = [sys.executable, "-m", "mypy", "--strict", program]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_pyright(root: Path) -> None:
     folders = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     pyright = shutil.which("pyright", path=folders)

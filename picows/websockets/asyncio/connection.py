@@ -7,14 +7,14 @@ import os
 import uuid
 from collections.abc import AsyncIterator, Awaitable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, cast, overload
 
 from ..._native import MessageListener, WSFrame, WSTransport
 from ..exceptions import ConcurrencyError, ConnectionClosed, ConnectionClosedOK, ProtocolError
 from ..frames import CloseCode
 from ..http11 import Request, Response
 from ..protocol import CLOSED, CLOSING, OPEN, State
-from ..typing import DataLike, LoggerLike, Subprotocol
+from ..typing import Data, DataLike, LoggerLike, Subprotocol
 from .broadcasting import broadcast
 from .ending import cause_of
 from .fragments import receive, send_fragments
@@ -165,6 +165,15 @@ class Connection(_Messages):
             await self.close(CloseCode.INTERNAL_ERROR)
 
     # Receiving: recv() and `async for` are the compiled module's.
+
+    @overload
+    def recv_streaming(self, decode: Literal[True]) -> AsyncIterator[str]: ...
+
+    @overload
+    def recv_streaming(self, decode: Literal[False]) -> AsyncIterator[bytes]: ...
+
+    @overload
+    def recv_streaming(self, decode: bool | None = None) -> AsyncIterator[Data]: ...
 
     async def recv_streaming(self, decode: bool | None = None) -> AsyncIterator[Any]:
         """The next message, fragment by fragment. It must be read to its end: after that nothing
