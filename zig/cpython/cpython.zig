@@ -4,6 +4,8 @@
 pub const capi = @import("capi.zig");
 /// References, calls, conversions. One error, `error.Python`, means "a Python exception is set".
 pub const object = @import("object.zig");
+/// What always holds, looked at in debug builds.
+pub const check = @import("check.zig");
 /// Raising exceptions, and holding one while other code runs.
 pub const errors = @import("errors.zig");
 /// Reading the arguments of a call.

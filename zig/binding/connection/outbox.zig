@@ -2,9 +2,9 @@
 //! that the callbacks of one read send (`gather`), straight to the socket, or to the transport, which keeps what the socket
 //! does not take. A frame of which the socket has taken a part is followed by its rest, and by nothing else.
 
-const std = @import("std");
 const core = @import("core");
 const c = @import("cpython").capi;
+const check = @import("cpython").check;
 const o = @import("cpython").object;
 const clock = @import("../eventloop/clock.zig");
 const errors = @import("cpython").errors;
@@ -64,7 +64,7 @@ pub const Outbox = struct {
 
     fn update(self: *Outbox) void {
         self.way = self.find();
-        std.debug.assert(self.invariants());
+        check.invariants(self);
     }
 
     fn find(self: *const Outbox) Way {

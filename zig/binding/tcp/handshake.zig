@@ -76,7 +76,7 @@ pub fn cut(self: *TcpTransport) Error!void {
 pub fn timeOut(self: *TcpTransport) Error!void {
     const own = self.secure orelse return;
     o.clear(&own.timer);
-    if (own.is_waiting) return self.end(c.none());
+    if (self.phase == .awaiting_end) return self.end(c.none());
     if (own.engine.phase != .handshake) return;
     errors.raise("ConnectionAbortedError", "the TLS handshake took too long") catch {};
     const exception = errors.fetch();

@@ -104,19 +104,19 @@ fn abort(self: *TcpTransport) Error!void {
 }
 
 fn pauseReading(self: *TcpTransport) Error!void {
-    try self.setReading(false);
+    try self.setReading(.off);
 }
 
 fn resumeReading(self: *TcpTransport) Error!void {
-    try self.setReading(true);
+    try self.setReading(.on);
 }
 
 fn isClosing(self: *TcpTransport) bool {
-    return self.is_closing;
+    return self.phase.isEnding();
 }
 
 fn isReading(self: *TcpTransport) bool {
-    return self.is_reading;
+    return self.reading == .on;
 }
 
 fn canWriteEof(self: *TcpTransport) bool {
@@ -129,7 +129,7 @@ fn writeEof(self: *TcpTransport) Error!void {
 }
 
 fn resumeInput(self: *TcpTransport) Error!void {
-    if (self.is_reading) try self.handleReady(.{ .in = true });
+    if (self.reading == .on) try self.handleReady(.{ .in = true });
 }
 
 /// As WSTransport has it: a connection in its TLS handshake has nothing to say.

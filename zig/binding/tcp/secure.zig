@@ -30,8 +30,6 @@ pub const Secure = struct {
     timer: ?*Object = null,
     /// How long the peer may take to end its side when we have ended ours.
     shutdown_seconds: f64,
-    /// Our side has ended, and the peer's is waited for.
-    is_waiting: bool = false,
     /// What cannot be encrypted before more was received (a renegotiation of TLS 1.2), or before what is being encrypted.
     plaintext: Output = .{},
     is_encrypting: bool = false,
@@ -97,10 +95,10 @@ fn receive(self: *TcpTransport, protocol: *Protocol, scratch: *Chunk, to_the_end
     // What was put aside when reading was paused, or is in the hands of a callback that runs the event loop.
     try advance(self, protocol);
     var reads: usize = 0;
-    while (self.is_reading) {
+    while (self.reading == .on) {
         switch (self.receive(protocol, scratch.data[0..scratch.capacity])) {
-            .not_ready => return if (self.is_broken) self.end(c.none()),
-            .failed => |code| return if (self.secure.?.is_waiting) self.end(c.none()) else self.fail(code),
+            .not_ready => return if (self.phase == .broken) self.end(c.none()),
+            .failed => |code| return if (self.phase == .awaiting_end) self.end(c.none()) else self.fail(code),
             .count => |count| {
                 if (count == 0) return ended(self, protocol);
                 engine.feed(scratch.data[0..count]);
@@ -123,7 +121,7 @@ const reads_max = 4;
 
 /// An end without close_notify: what a WebSocket peer has to say of its end, a CLOSE says.
 fn ended(self: *TcpTransport, protocol: *Protocol) Error!void {
-    if (self.secure.?.is_waiting) return stopWaiting(self);
+    if (self.phase == .awaiting_end) return finish(self);
     if (protocol.transport == null) return handshake.cut(self);
     engineOf(self).phase = .closing;
     try protocols.ended(protocol);
@@ -144,13 +142,13 @@ fn advance(self: *TcpTransport, protocol: *Protocol) Error!void {
     const engine = &self.secure.?.engine;
     if (engine.phase == .handshake and engine.hasInput()) try handshake.step(self);
     if (engine.phase == .open and engine.hasInput()) try drain(self, protocol);
-    if (self.secure.?.is_waiting and engine.hasInput()) try skip(self, protocol);
+    if (self.phase == .awaiting_end and engine.hasInput()) try skip(self, protocol);
 }
 
 /// Nobody wants what still comes behind our own end, but the peer's.
 fn skip(self: *TcpTransport, protocol: *Protocol) Error!void {
     const engine = engineOf(self);
-    while (self.secure.?.is_waiting) {
+    while (self.phase == .awaiting_end) {
         var memory = try protocols.room(protocol);
         const chunk = o.incref(memory.chunk);
         defer o.decref(chunk);
@@ -160,7 +158,7 @@ fn skip(self: *TcpTransport, protocol: *Protocol) Error!void {
             c.PyErr_Clear();
             return self.end(c.none());
         };
-        if (step == .ended) return stopWaiting(self);
+        if (step == .ended) return finish(self);
         if (step == .want_read) return;
     }
 }
@@ -168,7 +166,7 @@ fn skip(self: *TcpTransport, protocol: *Protocol) Error!void {
 /// Decrypts what arrived and delivers it, a full memory at a time.
 fn drain(self: *TcpTransport, protocol: *Protocol) Error!void {
     const engine = &self.secure.?.engine;
-    while (self.is_reading and engine.phase == .open) {
+    while (self.reading == .on and engine.phase == .open) {
         var memory = try protocols.room(protocol);
         const chunk = o.incref(memory.chunk);
         defer o.decref(chunk);
@@ -181,7 +179,7 @@ fn drain(self: *TcpTransport, protocol: *Protocol) Error!void {
         // Before the listener sees what arrived: an answer that OpenSSL has, as to a change of keys.
         try flush(self);
         if (size > 0) try protocols.received(protocol, size);
-        if (step == .ended and !self.is_closing) return notified(self, protocol);
+        if (step == .ended and !self.phase.isEnding()) return notified(self, protocol);
         try resumeEncrypting(self);
         if (step == .want_read) return;
     }
@@ -223,7 +221,7 @@ pub fn resumed(self: *TcpTransport) Error!void {
 /// Sends bytes, or keeps them, in this form or the other. Those that come while others are in the works go behind them.
 pub fn encrypt(self: *TcpTransport, data: []const u8) Error!void {
     const secure = self.secure.?;
-    if (secure.engine.phase != .open or self.is_broken or self.isInherited()) return;
+    if (secure.engine.phase != .open or self.phase == .broken or self.isInherited()) return;
     if (secure.is_encrypting or secure.plaintext.size > 0) return keepPlaintext(self, data);
     const done = try encryptSome(self, data);
     if (done < data.len and secure.engine.phase == .open) try keepPlaintext(self, data[done..]);
@@ -282,7 +280,7 @@ pub fn flush(self: *TcpTransport) Error!void {
     const engine = &self.secure.?.engine;
     defer engine.taken();
     const data = try engine.output();
-    if (data.len == 0 or self.is_lost or self.is_broken or self.isInherited()) return;
+    if (data.len == 0 or self.phase == .lost or self.phase == .broken or self.isInherited()) return;
     const sent = if (self.output.size > 0) 0 else switch (linux.send(self.handle, &.{.{ .base = data.ptr, .len = data.len }})) {
         .count => |count| count,
         .not_ready => 0,
@@ -310,7 +308,7 @@ pub fn shutdown(self: *TcpTransport) Error!void {
     const engine = engineOf(self);
     if (engine.phase != .open) return;
     engine.phase = .closing;
-    if (self.is_broken or self.isInherited()) return;
+    if (self.phase == .broken or self.isInherited()) return;
     try engine.shutdown();
     try flush(self);
 }
@@ -321,16 +319,14 @@ pub fn close(self: *TcpTransport) Error!void {
     const secure = self.secure.?;
     const is_ours = secure.engine.phase == .open;
     try shutdown(self);
-    if (self.is_closing) return;
-    self.is_closing = true;
-    self.is_reading = is_ours and !self.is_broken and !isAgreed(self);
-    secure.is_waiting = self.is_reading;
-    if (secure.is_waiting) {
+    if (self.phase.isEnding()) return;
+    if (is_ours and self.phase != .broken and !isAgreed(self)) {
+        self.reading = .on;
+        self.enter(.awaiting_end);
         try timers.start(&secure.timer, self.state, self.endpoint.loop, secure.shutdown_seconds, handshake.timeOut, self);
         return watching.update(self);
     }
-    if (self.output.size == 0) return self.end(c.none());
-    try watching.update(self);
+    try finish(self);
 }
 
 fn isAgreed(self: *TcpTransport) bool {
@@ -340,16 +336,12 @@ fn isAgreed(self: *TcpTransport) bool {
     return closing.sent != null and closing.received != null;
 }
 
-/// The peer has ended its side as well.
-fn stopWaiting(self: *TcpTransport) Error!void {
-    self.secure.?.is_waiting = false;
-    self.is_reading = false;
+/// The peer has ended its side as well, or need not: the end comes once what waits is sent.
+fn finish(self: *TcpTransport) Error!void {
+    self.reading = .off;
+    self.enter(.closing);
     if (self.output.size == 0) return self.end(c.none());
     try watching.update(self);
-}
-
-pub fn isWaiting(self: *const TcpTransport) bool {
-    return if (self.secure) |secure| secure.is_waiting else false;
 }
 
 /// How many bytes wait, in whatever form.

@@ -4,6 +4,7 @@
 const c = @import("cpython").capi;
 const o = @import("cpython").object;
 const asyncio = @import("../eventloop/asyncio.zig");
+const check = @import("cpython").check;
 const errors = @import("cpython").errors;
 const engines = @import("../tls/engine.zig");
 const handshake = @import("handshake.zig");
@@ -11,6 +12,7 @@ const hubs = @import("hub.zig");
 const interface = @import("interface.zig");
 const Address = @import("net").address.Address;
 const linux = @import("net").linux;
+const phases = @import("phase.zig");
 const protocols = @import("../opening/protocol.zig");
 const secures = @import("secure.zig");
 const socket = @import("net").socket;
@@ -65,20 +67,24 @@ pub const TcpTransport = extern struct {
     /// For `serve`, which is called through Python to run in `context`.
     readiness: Readiness,
     is_in_context: bool,
-    /// Bytes are wanted: neither paused nor closing.
-    is_reading: bool,
-    /// A write failed: nothing is sent any more, and the end comes when what had arrived is read.
-    is_broken: bool,
-    /// The protocol was told that too much waits to be sent.
-    is_protocol_paused: bool,
-    is_end_wanted: bool,
-    is_closing: bool,
-    /// The protocol will be told that the connection is lost, or was.
-    is_lost: bool,
+    phase: phases.Phase,
+    reading: phases.Reading,
+    flow: phases.Flow,
 
     pub const write = writing.write;
     pub const keep = writing.keep;
     pub const failWriting = writing.failWriting;
+    pub const endSending = writing.endSending;
+
+    /// What always holds, between any two calls.
+    pub fn invariants(self: *const TcpTransport) bool {
+        return self.phase.allows(self.reading, self.output.size > 0, self.secure != null);
+    }
+
+    pub fn enter(self: *TcpTransport, phase: phases.Phase) void {
+        self.phase = phase;
+        check.invariants(self);
+    }
 
     /// A transport with a new protocol, and no socket yet.
     fn create(class: *c.PyTypeObject, endpoint: *Endpoint) Error!*TcpTransport {
@@ -128,7 +134,7 @@ pub const TcpTransport = extern struct {
     }
 
     fn begin(self: *TcpTransport, tls: ?Tls, secured: ?*Object) Error!void {
-        self.is_reading = true;
+        self.reading = .on;
         errdefer self.abandon();
         self.own = Address.own(self.handle);
         try interface.keepNames(self);
@@ -143,7 +149,7 @@ pub const TcpTransport = extern struct {
             try protocols.connectionMade(self.protocol.?, &self.ob, &writing.stream);
         }
         // A client's context may have refused, or the bound on handshakes.
-        if (self.is_lost) return;
+        if (self.phase == .lost) return;
         try watching.start(self);
     }
 
@@ -171,7 +177,7 @@ pub const TcpTransport = extern struct {
 
     pub fn serve(self: *TcpTransport, readiness: Readiness) Error!void {
         // First: what the peer sent last may stand in front of an error, which a write would meet.
-        if (self.is_reading and (readiness.in or readiness.broken)) try self.read(readiness.broken);
+        if (self.reading == .on and (readiness.in or readiness.broken)) try self.read(readiness.broken);
         if (readiness.out) try writing.flush(self);
     }
 
@@ -193,10 +199,10 @@ pub const TcpTransport = extern struct {
     fn readInto(self: *TcpTransport, protocol: *Protocol, to_the_end: bool) Error!void {
         if (self.secure != null) return secures.readInto(self, protocol, to_the_end);
         var reads: usize = 0;
-        while (self.is_reading) {
+        while (self.reading == .on) {
             const memory = (try protocols.room(protocol)).bytes();
             switch (self.receive(protocol, memory)) {
-                .not_ready => return if (self.is_broken) self.end(c.none()),
+                .not_ready => return if (self.phase == .broken) self.end(c.none()),
                 .failed => |code| return self.fail(code),
                 .count => |count| {
                     if (count == 0) {
@@ -231,35 +237,29 @@ pub const TcpTransport = extern struct {
 
     /// The end of a broken connection is read to in another turn.
     pub fn readLater(self: *TcpTransport) Error!void {
-        if (!self.is_reading) return;
-        try if (self.is_broken) self.schedule("_drain", .{}) else watching.rearm(self);
+        if (self.reading == .off) return;
+        try if (self.phase == .broken) self.schedule("_drain", .{}) else watching.rearm(self);
     }
 
-    pub fn setReading(self: *TcpTransport, is_reading: bool) Error!void {
-        if (self.is_closing or self.is_reading == is_reading) return;
-        self.is_reading = is_reading;
-        if (is_reading) try watching.rearm(self);
+    pub fn setReading(self: *TcpTransport, reading: phases.Reading) Error!void {
+        if (self.phase.isEnding() or self.reading == reading) return;
+        self.reading = reading;
+        if (reading == .on) try watching.rearm(self);
         try watching.update(self);
-        if (is_reading and self.is_broken) return self.schedule("_drain", .{});
-        if (is_reading and self.secure != null) try secures.resumed(self);
-    }
-
-    /// Our side sends no more, once what waits is sent.
-    pub fn endSending(self: *TcpTransport) void {
-        if (self.is_closing or self.is_end_wanted) return;
-        self.is_end_wanted = true;
-        if (self.output.size == 0 and !self.isInherited()) linux.endSending(self.handle);
+        if (reading == .off) return;
+        if (self.phase == .broken) return self.schedule("_drain", .{});
+        if (self.secure != null) try secures.resumed(self);
     }
 
     /// Ends the connection once what waits is sent.
     pub fn close(self: *TcpTransport) Error!void {
-        if (self.is_closing) return;
+        if (self.phase.isEnding()) return;
         if (self.secure) |secure| {
             if (secure.engine.phase == .handshake) return self.end(c.none());
             return secures.close(self);
         }
-        self.is_closing = true;
-        self.is_reading = false;
+        self.reading = .off;
+        self.enter(.closing);
         if (self.output.size == 0) return self.end(c.none());
         try watching.update(self);
     }
@@ -272,7 +272,7 @@ pub const TcpTransport = extern struct {
 
     /// Ends the connection at once. The protocol is told in a turn of its own, by an exception or None.
     pub fn end(self: *TcpTransport, cause: *Object) Error!void {
-        if (self.is_lost) return;
+        if (self.phase == .lost) return;
         const self_reference = o.incref(self);
         defer o.decref(self_reference);
         self.leave();
@@ -288,15 +288,15 @@ pub const TcpTransport = extern struct {
 
     /// Nothing is read or sent any more.
     fn leave(self: *TcpTransport) void {
-        self.is_closing = true;
-        self.is_lost = true;
+        self.phase = .lost; // before code of the event loop's runs
         if (self.secure) |secure| secure.engine.phase = .lost;
         watching.stop(self);
+        self.enter(.lost);
     }
 
     /// The turn in which the protocol is told.
     pub fn lost(self: *TcpTransport, cause: *Object) Error!void {
-        if (!self.is_lost) self.leave();
+        if (self.phase != .lost) self.leave();
         const protocol = self.protocol orelse return;
         self.protocol = null;
         defer o.decref(protocol);

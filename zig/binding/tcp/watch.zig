@@ -39,7 +39,7 @@ pub fn settle(self: *TcpTransport) Error!void {
 
 /// Asks for what is wanted now: bytes to read, or room for bytes that wait.
 pub fn update(self: *TcpTransport) Error!void {
-    const wanted: Readiness = .{ .in = self.is_reading, .out = self.output.size > 0 and !self.is_lost };
+    const wanted: Readiness = .{ .in = self.reading == .on, .out = self.output.size > 0 and self.phase != .lost };
     // The hub takes it in when it begins.
     if (wanted == self.watched or (isByHub(self) and self.hub == null)) return;
     // The event loop's set of sockets is the parent's as well.
@@ -80,7 +80,7 @@ pub fn rearm(self: *TcpTransport) Error!void {
 
 /// Nothing is wanted any more; what waits to be sent is dropped.
 pub fn stop(self: *TcpTransport) void {
-    self.is_reading = false;
+    self.reading = .off;
     self.output.clear();
     update(self) catch asyncio.surface(self.state, self.endpoint.loop, &self.ob);
     if (self.hub) |hub| hub.remove(self);
@@ -89,7 +89,7 @@ pub fn stop(self: *TcpTransport) void {
 /// Like `stop`, of what dies: nobody hears of errors, as that the event loop is closed. libuv ends the process if a socket is
 /// closed that it watches.
 pub fn forget(self: *TcpTransport) void {
-    self.is_reading = false;
+    self.reading = .off;
     self.output.clear();
     update(self) catch c.PyErr_Clear();
     if (self.hub) |hub| hub.remove(self);

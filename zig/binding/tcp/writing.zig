@@ -46,7 +46,7 @@ fn handleOf(transport: *Object) socket.Handle {
 }
 
 fn isReading(transport: *Object) bool {
-    return of(transport).is_reading;
+    return of(transport).reading == .on;
 }
 
 fn waitingIn(transport: *Object) usize {
@@ -55,22 +55,22 @@ fn waitingIn(transport: *Object) usize {
 
 fn sendFailed(transport: *Object, code: std.c.E) bool {
     const self = of(transport);
-    if (self.is_end_wanted) return false;
+    if (self.phase == .half_closed) return false;
     failWriting(self, code) catch asyncio.surface(self.state, self.endpoint.loop, &self.ob);
     return true;
 }
 
 /// Sends what waits, as far as the socket takes it.
 pub fn flush(self: *TcpTransport) Error!void {
-    if (self.is_lost or self.isInherited()) return;
+    if (self.phase == .lost or self.isInherited()) return;
     if (self.output.flush(self.handle)) |code| return failWriting(self, code);
-    if (self.is_protocol_paused and secures.waiting(self) <= self.low) {
-        self.is_protocol_paused = false;
+    if (self.flow == .paused and secures.waiting(self) <= self.low) {
+        self.flow = .free;
         try tell(self, protocols.resumed, resuming_failed);
     }
-    if (self.output.size > 0 or self.is_lost) return;
-    if (self.is_closing and !secures.isWaiting(self)) return self.end(c.none());
-    if (self.is_end_wanted) linux.endSending(self.handle);
+    if (self.output.size > 0 or self.phase == .lost) return;
+    if (self.phase == .closing) return self.end(c.none());
+    if (self.phase == .half_closed) linux.endSending(self.handle);
     try watching.update(self);
 }
 
@@ -79,7 +79,7 @@ pub fn write(self: *TcpTransport, data: *Object) Error!void {
     if (self.secure != null) return encrypt(self, data);
     if (self.output.size > 0) return keep(self, data);
     try checkWritable(self);
-    if (self.is_closing or self.is_broken or self.isInherited()) return;
+    if (!self.phase.maySend() or self.isInherited()) return;
     var buffer: c.Py_buffer = undefined;
     try o.checkStatus(c.PyObject_GetBuffer(data, &buffer, c.PyBUF_SIMPLE));
     const bytes = args.slice(&buffer);
@@ -105,11 +105,18 @@ fn encrypt(self: *TcpTransport, data: *Object) Error!void {
 /// Keeps `data` until the socket is ready: it was just found not to be, or other bytes wait for it.
 pub fn keep(self: *TcpTransport, data: *Object) Error!void {
     try checkWritable(self);
-    if (!self.is_closing and !self.is_broken) try keepRest(self, data, 0);
+    if (self.phase.maySend()) try keepRest(self, data, 0);
 }
 
 fn checkWritable(self: *const TcpTransport) Error!void {
-    if (self.is_end_wanted) return errors.raise("RuntimeError", "write() cannot be called after write_eof()");
+    if (self.phase == .half_closed) return errors.raise("RuntimeError", "write() cannot be called after write_eof()");
+}
+
+/// Our side sends no more, once what waits is sent.
+pub fn endSending(self: *TcpTransport) void {
+    if (self.phase != .open) return;
+    self.enter(.half_closed);
+    if (self.output.size == 0 and !self.isInherited()) linux.endSending(self.handle);
 }
 
 fn keepRest(self: *TcpTransport, data: *Object, sent: usize) Error!void {
@@ -120,8 +127,8 @@ fn keepRest(self: *TcpTransport, data: *Object, sent: usize) Error!void {
 }
 
 pub fn pauseIfFull(self: *TcpTransport) Error!void {
-    if (self.is_protocol_paused or secures.waiting(self) <= self.high) return;
-    self.is_protocol_paused = true;
+    if (self.flow == .paused or secures.waiting(self) <= self.high) return;
+    self.flow = .paused;
     try tell(self, protocols.paused, "protocol.pause_writing() failed");
 }
 
@@ -139,25 +146,26 @@ fn tell(self: *TcpTransport, comptime callback: fn (*Protocol) Error!*Object, co
 /// Nothing can be sent any more. What had arrived is delivered before the end is told: a CLOSE that says why may be among
 /// it. Not here, where the user may be sending.
 pub fn failWriting(self: *TcpTransport, code: anytype) Error!void {
-    if (self.is_lost or self.is_broken) return;
-    if (self.is_closing) return self.fail(code);
-    self.is_broken = true;
+    if (self.phase == .lost or self.phase == .broken) return;
+    if (self.phase.isEnding()) return self.fail(code);
+    self.phase = .broken;
     const exception = errors.fromErrno(code);
     defer o.decref(exception);
     if (self.protocol) |protocol| protocols.broken(protocol, exception);
     const had_output = self.output.size > 0;
     self.output.clear();
+    self.enter(.broken);
     if (had_output) try watching.update(self);
     try self.schedule("_drain", .{});
 }
 
 /// The turn behind a write that failed.
 pub fn drain(self: *TcpTransport) Error!void {
-    if (self.is_lost or self.isInherited()) return;
+    if (self.phase == .lost or self.isInherited()) return;
     // Who reads no more because too much waits to be sent reads on. For others the end comes when they do.
-    if (self.is_protocol_paused and !self.is_reading) {
-        self.is_protocol_paused = false;
+    if (self.flow == .paused and self.reading == .off) {
+        self.flow = .free;
         try tell(self, protocols.resumed, resuming_failed);
     }
-    if (self.is_reading) try self.handleReady(.{ .in = true, .broken = true });
+    if (self.reading == .on) try self.handleReady(.{ .in = true, .broken = true });
 }
