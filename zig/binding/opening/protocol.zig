@@ -176,8 +176,12 @@ pub fn received(self: *Protocol, count: usize) Error!void {
     return processGathered(self, transport, count);
 }
 
-fn processGathered(self: *Protocol, transport: *WSTransport, count: usize) Error!void {
-    if (!self.endpoint.options.coalesce_sends) return delivery.end(transport, process(self, transport, count));
+inline fn processGathered(self: *Protocol, transport: *WSTransport, count: usize) Error!void {
+    if (self.endpoint.options.coalesce_sends) return gatherWhile(self, transport, count);
+    return delivery.end(transport, process(self, transport, count));
+}
+
+noinline fn gatherWhile(self: *Protocol, transport: *WSTransport, count: usize) Error!void {
     const was_on = outboxes.startGathering(transport);
     return outboxes.endGathering(transport, was_on, delivery.end(transport, process(self, transport, count)));
 }

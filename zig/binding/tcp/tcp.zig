@@ -224,8 +224,11 @@ pub const TcpTransport = extern struct {
     }
 
     /// Receives what there is, with the kernel's time of it if the user wants that.
-    pub fn receive(self: *TcpTransport, protocol: *Protocol, memory: []u8) linux.Moved {
-        if (!self.endpoint.options.enable_kernel_timestamps) return linux.receive(self.handle, memory);
+    pub inline fn receive(self: *TcpTransport, protocol: *Protocol, memory: []u8) linux.Moved {
+        return if (self.endpoint.options.enable_kernel_timestamps) self.receiveTimed(protocol, memory) else linux.receive(self.handle, memory);
+    }
+
+    noinline fn receiveTimed(self: *TcpTransport, protocol: *Protocol, memory: []u8) linux.Moved {
         const transport = protocol.transport orelse return linux.receive(self.handle, memory);
         return linux.receiveTimed(self.handle, memory, &transport.connection().kernel_time_ns);
     }

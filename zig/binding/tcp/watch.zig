@@ -28,8 +28,11 @@ pub fn start(self: *TcpTransport) Error!void {
 
 /// Frames came: a connection that we made leaves the hub. Its callbacks go on in a copy of their context, which the event
 /// loop makes.
-pub fn settle(self: *TcpTransport) Error!void {
-    if (!isByHub(self) or !self.endpoint.is_client) return;
+pub inline fn settle(self: *TcpTransport) Error!void {
+    if (isByHub(self) and self.endpoint.is_client) try leaveHub(self);
+}
+
+noinline fn leaveHub(self: *TcpTransport) Error!void {
     const hub = self.hub orelse return;
     if (self.endpoint.loop_state.is_libuv) try hub.want(self, errors_alone) else hub.remove(self);
     o.clear(&self.context);
