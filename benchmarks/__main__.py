@@ -22,7 +22,7 @@ from .catalog import all_cases, chosen
 from .lab import Lab
 from .process import FailedError
 from .report import Result, load, results_of, save, table_head, table_row
-from .subjects import Subject, make_venv, ours, peers
+from .subjects import LIBRARIES, Subject, drop_in, make_venv, ours, peers
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -40,7 +40,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--against",
         action="append",
-        choices=["picows", "websockets", "aiohttp", "c"],
+        choices=["drop-in", *LIBRARIES, "c"],
         default=[],
         help="only these; again for more",
     )
@@ -75,8 +75,8 @@ def measure(lab: Lab, case: Case, loop: str, subjects: list[Subject], rounds: in
 
 
 def run(options: argparse.Namespace, lab: Lab) -> tuple[dict[str, str], list[Result]]:
-    wanted = options.against or ["picows", "websockets", "aiohttp", "c"]
-    subjects = [ours(), *peers(options.peer), lab.c]
+    wanted = options.against or ["drop-in", *LIBRARIES, "c"]
+    subjects = [ours(), drop_in(), *peers(options.peer), lab.c]
     subjects = [each for each in subjects if each.key == "ours" or each.key in wanted]
     labels = {subject.key: subject.label for subject in subjects}
     loops = options.loop or (["asyncio", "uvloop"] if find_spec("uvloop") else ["asyncio"])

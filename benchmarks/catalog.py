@@ -22,6 +22,7 @@ from .cases import (
     slow_consumer,
 )
 from .counted import counted_cases
+from .messages import message_cases
 
 ECHO_SIZES = [32, 256, 8192, 100_000, 2_000_000]
 LIBRARIES = frozenset({"ours", "picows", "websockets", "aiohttp"})
@@ -55,6 +56,7 @@ def all_cases() -> list[Case]:
     ]
     cases += [Case(f"broadcast-{number}", broadcast(number)) for number in (1, 100, 1000, 5000)]
     cases += [
+        *message_cases(),
         Case("slow-consumer", slow_consumer),
         Case("import", import_time, LIBRARIES, has_loop=False),
         *counted_cases(),

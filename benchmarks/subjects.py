@@ -7,14 +7,14 @@ import os
 import subprocess
 import sys
 import venv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 DRIVERS = HERE / "drivers"
 PEER_REQUIREMENTS = ["picows==2.3.1", "uvloop", "websockets", "aiohttp"]
-LIBRARIES = ["picows", "websockets", "aiohttp"]
+LIBRARIES = ["picows", "websockets", "aiohttp", "websocket-rs"]
 CC = [sys.executable, "-m", "ziglang", "cc", "-mcpu=baseline"]
 """For any CPU of the kind: Zig compiles for the one at hand otherwise, whose instructions valgrind
 need not know."""
@@ -22,7 +22,9 @@ need not know."""
 
 @dataclass(frozen=True)
 class Subject:
-    """`key` is ours, picows (the peer's), websockets, aiohttp or c; `label` has the version."""
+    """`key` is ours, drop-in (our picows.websockets), one of LIBRARIES (the peer's picows) or c;
+    `label` has the version.
+    """
 
     key: str
     label: str
@@ -40,7 +42,7 @@ class Subject:
     @property
     def environment(self) -> dict[str, str]:
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        if self.key == "ours":
+        if self.key in ("ours", "drop-in"):
             environment["PYTHONPATH"] = self.folder
         return environment | {"PYTHONHASHSEED": "0"}
 
@@ -51,6 +53,11 @@ def ours() -> Subject:
     if spec is None or spec.origin is None:
         sys.exit("picows is not installed here: pip install -e . builds it")
     return Subject("ours", "ours", sys.executable, "picows", str(Path(spec.origin).parent.parent))
+
+
+def drop_in() -> Subject:
+    """Our picows.websockets."""
+    return replace(ours(), key="drop-in", label="picows.websockets", library="picows_websockets")
 
 
 def limit(folder: Path) -> Subject:
@@ -99,7 +106,8 @@ def peers(peer_python: str | None) -> list[Subject]:
             python, version = sys.executable, here[library]
         else:
             continue
-        found.append(Subject(library, f"{library} {version}", python, library))
+        driver = library.replace("-", "_")
+        found.append(Subject(library, f"{library} {version}", python, driver))
     return found
 
 

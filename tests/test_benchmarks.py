@@ -46,6 +46,8 @@ CASES = [
     "memory-tcp",
     "memory-tls",
     "broadcast-1000",
+    "messages-burst-100",
+    "messages-echo-100",
     "slow-consumer",
     "import",
     "growth-frames-16",

@@ -22,7 +22,9 @@ pub fn stepped(status: c.PySendResult, result: ?*Object) ?*Object {
 
 fn stop(value: *Object) void {
     defer o.decref(value);
-    // Made here: PyErr_SetObject would take a tuple for arguments, and an exception for itself.
+    const is_tuple = c.PyType_GetFlags(value.ob_type) & c.Py_TPFLAGS_TUPLE_SUBCLASS != 0;
+    if (!is_tuple and !o.isInstance(value, c.exception("BaseException"))) return c.PyErr_SetObject(c.exception("StopIteration"), value);
+    // Made here: a tuple would be taken for arguments, and an exception for the one to raise.
     const exception = o.call(c.exception("StopIteration"), .{value}) catch return;
     c.PyErr_SetObject(c.exception("StopIteration"), exception);
     o.decref(exception);
