@@ -186,3 +186,13 @@ def test_cases_are_chosen_by_name() -> None:
     }
     with pytest.raises(SystemExit, match="--list"):
         chosen(["nothing"])
+
+
+def test_loops_in_threads(root: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.loops", "--rounds=1", "--seconds=0.1"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.findall(r"^(\w+): one loop .* times the CPU of a message$", done.stdout, re.M) == [
+        "echo",
+        "rooms",
+    ]

@@ -31,7 +31,7 @@ PRINTS = re.compile(r"^.*It prints:\n\n((?: {4}.*\n|\n)+)", re.M)
 SPEAKING = sorted(name for name, text in PROGRAMS.items() if PRINTS.search(text))
 #: What may not be installed, and is not there for every Python.
 NEEDED = {"msgspec_buffer": "msgspec", "handover_aiohttp": "aiohttp", "any_streams": "asyncssh"}
-SERVERS = {"browser", "echo_server", "graceful_shutdown", "routing", "threads"}
+SERVERS = {"browser", "echo_server", "graceful_shutdown", "routing", "thread_rooms", "threads"}
 #: What the log has to say about what an example shows; the others log nothing.
 LOGGED = {"fragments": "WSProtocolError: message is too long"}
 
@@ -223,6 +223,30 @@ async def test_threads() -> None:
         await server.end(signal.SIGTERM)
         await transport.wait_disconnected()
         assert transport.close_handshake and recorder.frames
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux deals connections out")
+async def test_rooms_span_threads() -> None:
+    async with started("thread_rooms", "0", "3") as server:
+        readers: list[Recorder] = []
+        for _ in range(24):
+            _, reader = await ws_connect(Recorder, f"{server.url}tea")
+            assert isinstance(reader, Recorder)
+            await reader.until_frames(1)
+            readers.append(reader)
+        places = {reader.frames[0].payload for reader in readers}
+        assert 1 < len(places) <= 3
+        _, stranger = await ws_connect(Recorder, f"{server.url}coffee")
+        assert isinstance(stranger, Recorder)
+        for number in range(20):
+            readers[0].transport.send(WSMsgType.TEXT, f"{number}")
+        for reader in readers:
+            frames = await reader.until_frames(21)
+            assert [int(frame.payload) for frame in frames[1:]] == list(range(20))
+        assert len(await stranger.until_frames(1)) == 1
+        await server.end(signal.SIGTERM)
+        for reader in readers:
+            await reader.until_disconnected()
 
 
 async def test_reconnect() -> None:
