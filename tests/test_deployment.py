@@ -111,7 +111,7 @@ async def setting(name: str, folder: Path, *arguments: str) -> AsyncIterator[Set
             servers.append(await stack.enter_async_context(run))
         proxy = PROXIES[name](folder, (servers[0].port, servers[1].port))
         await asyncio.to_thread(proxy.start)
-        stack.callback(proxy.kill)
+        stack.callback(proxy.stop)
         async with asyncio.timeout(60):
             yield Setting(proxy, servers, stack)
 

@@ -65,11 +65,18 @@ class Server:
         self.start(option, str(self._process.pid))
 
     def kill(self) -> None:
+        """End it without a word to anybody."""
+        self._end(subprocess.Popen.kill)
+
+    def stop(self) -> None:
+        """End it in order: nginx ends its workers, which it cannot when it is killed."""
+        self._end(subprocess.Popen.terminate)
+
+    def _end(self, how: Callable[[subprocess.Popen[bytes]], None]) -> None:
         for process in (*self._older, self._process):
             if process is not None:
-                process.terminate()
-                process.kill()
-                process.wait()
+                how(process)
+                process.wait(SECONDS_MAX)
         self._older.clear()
         self._process = None
 
