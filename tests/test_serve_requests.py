@@ -81,10 +81,13 @@ BAD: dict[str, bytes] = {
     "LF alone": wire.request().replace(b"\r\n", b"\n"),
     "one LF alone": wire.request(more="A: b\nC: d\r\n"),
     "an empty line first": b"\r\n" + wire.request(),
+    "TLS": bytes.fromhex("160301020001000c0a0d0a") + bytes(50),
+}
+
+TOO_LARGE: dict[str, bytes] = {
     "129 headers": wire.request(more="A: b\r\n" * 124),
     "more than 16 KiB": wire.request(more=f"A: {'b' * 16384}\r\n"),
     "16 KiB of no line": b"GET /" + b"a" * 16380,
-    "TLS": bytes.fromhex("160301020001000c0a0d0a") + bytes(50),
 }
 
 VERSIONS: dict[str, bytes] = {
@@ -135,7 +138,9 @@ async def test_a_request_byte_by_byte() -> None:
 
 @pytest.mark.parametrize(
     ("name", "status"),
-    [(name, 400) for name in BAD] + [(name, 426) for name in VERSIONS],
+    [(name, 400) for name in BAD]
+    + [(name, 426) for name in VERSIONS]
+    + [(name, 431) for name in TOO_LARGE],
 )
 async def test_bad_requests_are_refused(
     name: str, status: int, caplog: pytest.LogCaptureFixture
@@ -143,7 +148,7 @@ async def test_bad_requests_are_refused(
     listener = Recorder()
     async with serving(lambda _: listener) as port:
         peer = await open_raw(port)
-        line, headers = await exchange(peer, (BAD | VERSIONS)[name])
+        line, headers = await exchange(peer, (BAD | VERSIONS | TOO_LARGE)[name])
         assert line.startswith(f"HTTP/1.1 {status} ")
         assert headers["connection"] == ("Upgrade, close" if status == 426 else "close")
         # RFC 6455 4.4: which version to come back with.

@@ -57,6 +57,8 @@ REFUSED = [
     (asked(version="1.0"), "505 HTTP Version Not Supported", {}),
     (asked(Upgrade=None), "426 Upgrade Required", {"upgrade": "websocket"}),
     (asked(Connection="close"), "426 Upgrade Required", {}),
+    (wire.request(line=f"GET /{'x' * 8192} HTTP/1.1"), "414 Request-URI Too Long", {}),
+    (asked(Cookie="x" * 8192), "431 Request Header Fields Too Large", {}),
     (asked(Sec_WebSocket_Key=None), "400 Bad Request", {}),
     (asked(Sec_WebSocket_Key="short"), "400 Bad Request", {}),
     (asked(Sec_WebSocket_Version="12"), "400 Bad Request", {}),
@@ -322,3 +324,10 @@ async def test_a_peer_that_is_slow_to_take() -> None:
         await peer.expect(wire.close(1000))
         assert len(sent) == 200
         await peer.close()
+
+
+@pytest.mark.parametrize("more", ["X: y\r\n" * 200, f"X: {'y' * 17000}\r\n"])
+async def test_a_head_beyond_all_limits(more: str) -> None:
+    async with serve(echo, "127.0.0.1", 0) as server:
+        line, _, _ = await answer(port_of(server), wire.request(more=more))
+        assert line == "HTTP/1.1 431 Request Header Fields Too Large"

@@ -28,6 +28,7 @@ from ...values.handshake import (
 )
 from ..datastructures import Headers
 from ..exceptions import (
+    HeaderLineTooLong,
     InvalidHandshake,
     InvalidHeader,
     InvalidHeaderValue,
@@ -36,9 +37,11 @@ from ..exceptions import (
     InvalidProtocol,
     InvalidUpgrade,
     NegotiationError,
+    RequestLineTooLong,
+    TooManyHeaders,
 )
 from ..headers import parse_connection, parse_subprotocol, parse_upgrade
-from ..http11 import Request, Response
+from ..http11 import MAX_LINE_LENGTH, MAX_NUM_HEADERS, Request, Response
 from ..protocol import CLOSED, SERVER
 from ..typing import Origin, StatusLike, Subprotocol
 from .common import connection_options
@@ -172,6 +175,7 @@ class Opening:
 
     def _accepted(self) -> Response:
         connection, headers = self.connection, self.request.headers
+        check_limits(self.request)
         key = check_request(self.request)
         connection.protocol.origin = self._check_origin(headers)
         subprotocol = self._choose_subprotocol(headers)
@@ -265,6 +269,21 @@ def _request(request: WSUpgradeRequest) -> Request:
     )
 
 
+def check_limits(request: Request) -> None:
+    """What the environment may have set lower than the compiled module's limits.
+
+    Raises:
+        SecurityError: a line is too long, or there are too many headers.
+    """
+    if len(request.method) + len(request.path) + len(request.protocol) + 2 > MAX_LINE_LENGTH:
+        raise RequestLineTooLong("the request line is too long")
+    headers = list(request.headers.raw_items())
+    if len(headers) > MAX_NUM_HEADERS:
+        raise TooManyHeaders("there are too many headers")
+    if any(len(name) + len(value) + 2 > MAX_LINE_LENGTH for name, value in headers):
+        raise HeaderLineTooLong("a header is too long")
+
+
 def check_request(request: Request) -> str:
     """The key of a request that asks for WebSocket (RFC 6455, 4.2.1).
 
@@ -314,6 +333,10 @@ def _refusal(error: InvalidHandshake) -> Response:
         return response
     if isinstance(error, InvalidProtocol):
         return respond(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, text)
+    if isinstance(error, RequestLineTooLong):
+        return respond(HTTPStatus.REQUEST_URI_TOO_LONG, text)
+    if isinstance(error, HeaderLineTooLong | TooManyHeaders):
+        return respond(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, text)
     if isinstance(error, InvalidOrigin):
         return respond(HTTPStatus.FORBIDDEN, text)
     if isinstance(error, InvalidUpgrade):

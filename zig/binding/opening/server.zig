@@ -37,7 +37,7 @@ pub fn received(protocol: *Protocol, transport: *WSTransport, rest: *[]u8) Error
             try transport.connection().input.keepTail(bytes);
             return false;
         },
-        .failure => |failure| return refuse(protocol, transport, 400, failure.message()),
+        .failure => |failure| return refuse(protocol, transport, failure.status(), failure.message()),
     };
     const line = core.http.parseRequestLine(head.start_line) orelse return refuse(protocol, transport, 400, "malformed request line");
     protocol.is_head = core.opening.request.isHead(line);

@@ -77,6 +77,14 @@ pub const HeadFailure = enum {
     /// Of an answer: answer.zig.
     too_many_interim,
 
+    /// What a server answers: RFC 6585 5 where the head is too large.
+    pub fn status(self: HeadFailure) u16 {
+        return switch (self) {
+            .too_large, .too_many_fields => 431,
+            else => 400,
+        };
+    }
+
     pub fn message(self: HeadFailure) [:0]const u8 {
         return switch (self) {
             .too_large => std.fmt.comptimePrint("the HTTP head is larger than {d} bytes", .{head_size_max}),

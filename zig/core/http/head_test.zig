@@ -301,6 +301,12 @@ test "request targets" {
     try expect(!http.isRequestTarget(""));
 }
 
+test "a server's answers" {
+    try expect(HeadFailure.too_large.status() == 431);
+    try expect(HeadFailure.too_many_fields.status() == 431);
+    try expect(HeadFailure.obs_fold.status() == 400);
+}
+
 test "every failure has a message" {
     for (std.enums.values(HeadFailure)) |failure| try expect(failure.message().len > 10);
     try expect(std.mem.find(u8, HeadFailure.too_large.message(), "16384") != null);
