@@ -13,7 +13,7 @@ from pathlib import Path
 
 #: The command line says itself what to do, and tests read their messages beside their source.
 #: The texts of picows.websockets are those of websockets; docs/websockets.md names the others.
-NOT_THE_LIBRARY = {"cli", "testing", "websockets"}
+NOT_THE_LIBRARY = {"cli", "testing", "websockets", "asgi.py"}
 #: The reason phrases of HTTP, which only go onto the wire.
 NOT_TEXT = {"status.zig"}
 #: Texts that are no messages.

@@ -40,6 +40,7 @@ const type_list = .{
     .{ "Done", @import("messages/done.zig").spec, null },
     .{ "MessageCoroutine", @import("messages/coroutine.zig").spec, null },
     .{ "MessageListener", @import("messages/type.zig").spec, null },
+    .{ "AsgiListener", @import("messages/asgi.zig").spec, null },
     .{ "MessageWaiter", @import("messages/waiter.zig").spec, null },
     .{ "NativeListener", @import("listener/native_listener.zig").spec, null },
     .{ "WSTransport", transport.spec, &@import("transport/cython_table.zig").vtable },
@@ -69,11 +70,12 @@ fn fill(module: *Object, state: *State) Error!void {
         const name = entry[0];
         const base = if (comptime std.mem.eql(u8, name, "Protocol"))
             protocol_base
-        else if (comptime std.mem.eql(u8, name, "NativeListener") or std.mem.eql(u8, name, "MessageListener")) state.types.WSListener else null;
+        else if (comptime std.mem.eql(u8, name, "NativeListener") or std.mem.eql(u8, name, "MessageListener")) state.types.WSListener else if (comptime std.mem.eql(u8, name, "AsgiListener")) state.types.MessageListener else null;
         if (comptime @hasField(states.Tables, name)) @field(state.tables, name) = entry[2];
         @field(state.types, name) = try makeType(module, entry[1](), base, entry[2]);
         try o.checkStatus(c.PyModule_AddObjectRef(module, name, @field(state.types, name)));
     }
+    state.callbacks.done = try o.call(state.types.Done, .{});
     if (socket.has_own_transport) {
         state.callbacks.serve_tcp = try o.check(c.PyObject_GetAttrString(state.types.TcpTransport, "_serve"));
     }

@@ -210,6 +210,8 @@ pub extern fn PyList_New(Py_ssize_t) ?*PyObject;
 pub extern fn PyList_Append(*PyObject, *PyObject) c_int;
 pub extern fn PyList_SetItem(*PyObject, Py_ssize_t, *PyObject) c_int;
 pub extern fn PyDict_New() ?*PyObject;
+pub extern fn PyDict_SetItem(*PyObject, *PyObject, *PyObject) c_int;
+pub extern fn PyDict_GetItemWithError(*PyObject, *PyObject) ?*PyObject;
 pub extern fn PyDict_SetItemString(*PyObject, [*:0]const u8, *PyObject) c_int;
 pub extern fn PyArg_ParseTuple(*PyObject, [*:0]const u8, ...) c_int;
 pub extern fn PyArg_ParseTupleAndKeywords(*PyObject, ?*PyObject, [*:0]const u8, [*]const ?[*:0]const u8, ...) c_int;
@@ -257,6 +259,10 @@ pub inline fn none() *PyObject {
 /// The class `object`.
 pub inline fn baseObject() *PyTypeObject {
     return @extern(*PyTypeObject, .{ .name = "PyBaseObject_Type", .is_dll_import = is_windows });
+}
+
+pub inline fn dictType() *PyTypeObject {
+    return @extern(*PyTypeObject, .{ .name = "PyDict_Type", .is_dll_import = is_windows });
 }
 
 pub inline fn bytesType() *PyTypeObject {

@@ -35,7 +35,7 @@ fn status(result: Error!void) ?*Object {
     return o.none();
 }
 
-fn onConnected(listener: *WSListener, transport: *WSTransport, skip_dispatch: c_int) callconv(.c) ?*Object {
+pub fn onConnected(listener: *WSListener, transport: *WSTransport, skip_dispatch: c_int) callconv(.c) ?*Object {
     if (skip_dispatch != 0) return o.none();
     if (types.refuseNone(transport)) return null;
     return status(connected(.of(listener), transport));

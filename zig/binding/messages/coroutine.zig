@@ -13,7 +13,7 @@ const Object = o.Object;
 const Error = o.Error;
 
 /// What is awaited.
-pub const What = enum(u8) { recv, next, batch, frame, drain, send };
+pub const What = enum(u8) { recv, next, batch, frame, receive, drain, send };
 /// What a message is to be: by its opcode, bytes, or str.
 pub const Form = enum(u8) { by_opcode, bytes, text };
 
@@ -99,7 +99,7 @@ pub const Coroutine = extern struct {
     fn advance(self: *Coroutine, owner: *MessageListener) Error!Outcome {
         try owner.checkThread(); // the task may be one of another event loop
         return switch (self.what) {
-            .recv, .next, .batch, .frame => receiving.step(self, owner),
+            .recv, .next, .batch, .frame, .receive => receiving.step(self, owner),
             .drain, .send => sending.step(self, owner),
         };
     }

@@ -1,5 +1,6 @@
 //! Taking messages: at once if there are some, else when the read that brings one is done.
 
+const asgi = @import("asgi.zig");
 const c = @import("cpython").capi;
 const coroutines = @import("coroutine.zig");
 const errors = @import("cpython").errors;
@@ -15,6 +16,7 @@ const Error = o.Error;
 
 /// A step of recv() and its like.
 pub fn step(self: *Coroutine, owner: *MessageListener) Error!Coroutine.Outcome {
+    if (owner.receiver) |other| if (other != self and isCancelled(other)) o.clear(&owner.receiver);
     const is_taken = if (owner.receiver) |other| other != self else owner.is_recv_locked and self.what != .frame;
     if (is_taken) return owner.raiseFrom(owner.state.names._conflict, .{});
     if (try take(self, owner)) |message| return .{ .result = message };
@@ -24,6 +26,12 @@ pub fn step(self: *Coroutine, owner: *MessageListener) Error!Coroutine.Outcome {
     if (owner.receiver == null) owner.receiver = o.incref(self);
     try flow.relax(owner);
     return .{ .wait = waiter };
+}
+
+/// Whether a task was told to end that has not yet come to it.
+fn isCancelled(receiver: *const Coroutine) bool {
+    const waiter = receiver.waiter orelse return false;
+    return waiter.phase == .cancelled;
 }
 
 /// True and False live for ever.
@@ -37,6 +45,7 @@ fn take(self: *Coroutine, owner: *MessageListener) Error!?*Object {
     return switch (self.what) {
         .batch => takeBatch(owner, self.count_max),
         .frame => takeFrame(owner),
+        .receive => asgi.takeEvent(owner),
         else => takeMessage(owner, self.form),
     };
 }
@@ -116,7 +125,11 @@ fn takeFrame(owner: *MessageListener) Error!?*Object {
 pub fn wake(listener: *WSListener) Error!void {
     const owner: *MessageListener = .of(listener);
     const receiver = owner.receiver orelse return;
-    const count = if (receiver.what == .frame) owner.queue.count() else owner.queue.whole_count;
-    if (count == 0 and !owner.is_ended) return;
+    const has_some = switch (receiver.what) {
+        .frame => owner.queue.count() > 0,
+        .receive => asgi.hasEvent(owner),
+        else => owner.queue.whole_count > 0,
+    };
+    if (!has_some and !owner.is_ended) return;
     if (receiver.waiter) |waiter| try waiter.fire();
 }

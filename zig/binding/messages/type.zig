@@ -21,10 +21,15 @@ const Error = o.Error;
 const vtable = arrival.table(base.vtable);
 
 fn new(class: *c.PyTypeObject, _: ?*Object, _: ?*Object) callconv(.c) ?*Object {
-    const self: *MessageListener = .of(base.create(class) catch return null);
+    const self = create(class) catch return null;
+    return self.object();
+}
+
+pub fn create(class: *c.PyTypeObject) Error!*MessageListener {
+    const self: *MessageListener = .of(try base.create(class));
     self.base.vtable = &vtable;
     self.limits = options.unlimited;
-    return self.object();
+    return self;
 }
 
 /// An argument that is None, or says whether it is to be text.
@@ -145,7 +150,7 @@ fn isInsideMessage(self: *MessageListener, _: ?*anyopaque) callconv(.c) ?*Object
 
 const references = .{ "transport", "decoder", "receiver", "writers", "spare_receiver", "spare_sender", "spare_waiter" };
 
-fn traverse(self: *MessageListener, proc: c.visitproc, arg: ?*anyopaque) callconv(.c) c_int {
+pub fn traverse(self: *MessageListener, proc: c.visitproc, arg: ?*anyopaque) callconv(.c) c_int {
     const status = o.visit(self.base.ob.ob_type, proc, arg);
     if (status != 0) return status;
     inline for (references) |name| {
@@ -155,7 +160,7 @@ fn traverse(self: *MessageListener, proc: c.visitproc, arg: ?*anyopaque) callcon
     return self.queue.traverse(proc, arg);
 }
 
-fn clear(self: *MessageListener) callconv(.c) c_int {
+pub fn clear(self: *MessageListener) callconv(.c) c_int {
     inline for (references) |name| o.clear(&@field(self, name));
     self.queue.clear();
     return 0;
@@ -163,6 +168,11 @@ fn clear(self: *MessageListener) callconv(.c) c_int {
 
 fn dealloc(self: *MessageListener) callconv(.c) void {
     c.PyObject_GC_UnTrack(self);
+    deinit(self);
+}
+
+/// What dies is not seen by the garbage collector any more.
+pub fn deinit(self: *MessageListener) void {
     _ = clear(self);
     self.queue.deinit();
     base.dealloc(&self.base);

@@ -43,6 +43,8 @@ pub fn ask(protocol: *Protocol, transport: *WSTransport) Error!?*Object {
         call(protocol, transport, .{ transport.request, transport })
     else
         call(protocol, transport, .{transport.request});
+    // It may lead back here.
+    o.clear(&protocol.listener_factory);
     if (isChoice(state, result)) return result;
     defer o.decref(result);
     const decided = try o.check(c.PyObject_GetAttrString(@ptrCast(protocol), "decided"));

@@ -44,6 +44,11 @@ pub fn received(protocol: *Protocol, transport: *WSTransport, rest: *[]u8) Error
     if (core.opening.request.checkHttp(line, head)) |failure| {
         if (!leaves(protocol.endpoint, failure)) return refuse(protocol, transport, failure.status(), failure.message());
     }
+    // Who chooses for one connection, because that is no plain request, is not asked of one that is no upgrade after all.
+    if (protocol.listener_factory != null) switch (core.opening.request.checkUpgrade(line, head)) {
+        .failure => |failure| return refuse(protocol, transport, failure.status(), failure.message()),
+        .accept => {},
+    };
     if (protocol.choice == .none) try makeRequest(transport, line, bytes[0..head.size]);
     rest.* = bytes[head.size..];
     transport.connection().rest = rest;

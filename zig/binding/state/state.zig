@@ -18,6 +18,7 @@ pub const Names = struct {
     _on_bad_text: *Object,
     _on_close: *Object,
     _on_full: *Object,
+    _on_input_end: *Object,
     _on_pong: *Object,
     _send_slow: *Object,
     _msg_callback: *Object,
@@ -26,6 +27,7 @@ pub const Names = struct {
     add_reader: *Object,
     add_writer: *Object,
     after_fork: *Object,
+    bytes: *Object,
     call_exception_handler: *Object,
     call_later: *Object,
     call_soon: *Object,
@@ -81,10 +83,14 @@ pub const Names = struct {
     socket: *Object,
     ssl_object: *Object,
     status: *Object,
+    text: *Object,
     time: *Object,
     to_bytes: *Object,
+    type: *Object,
     unwrap: *Object,
     warning: *Object,
+    @"websocket.receive": *Object,
+    @"websocket.send": *Object,
     write: *Object,
     write_eof: *Object,
 };
@@ -174,6 +180,7 @@ pub const Imports = struct {
 /// The types that the module defines; those of the TCP transport where there is one.
 pub const Types = struct {
     Acceptor: *Object,
+    AsgiListener: *Object,
     Chunk: *Object,
     Endpoint: *Object,
     Hub: *Object,
@@ -190,8 +197,9 @@ pub const Types = struct {
     WSTransport: *Object,
 };
 
-/// Functions of this module that Python calls back.
+/// Functions of this module that Python calls back, and the one object of a type that needs no other.
 pub const Callbacks = struct {
+    done: *Object,
     serve_tcp: *Object,
 };
 
