@@ -162,6 +162,19 @@ async def test_a_close_that_cannot_be_sent_is_refused() -> None:
 
 
 @on_all_loops
+async def test_a_message_may_have_65536_fragments_and_no_more() -> None:
+    async with client() as (ws, peer):
+        for count in (65_536, 65_537):
+            for number in range(count):
+                kind = CONT if number else BINARY
+                peer.transport.send(kind, b"x", fin=number == count - 1)
+            if count == 65_536:
+                assert await ws.recv() == b"x" * count
+        with pytest.raises(WSConnectionClosed, match="message has more fragments than the limit"):
+            await ws.recv()
+
+
+@on_all_loops
 async def test_conflation() -> None:
     async with client(max_queue=1, when_full="drop_oldest", decode=bytes) as (ws, peer):
         peer.text(*map(str, range(50)))

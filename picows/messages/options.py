@@ -11,7 +11,8 @@ from .connection import WSDecode, WSWhenFull
 
 #: Of ws_connect and ws_create_server for a frame too.
 MAX_MESSAGE_SIZE: Final = 10 * 1024 * 1024
-_MAX_FRAGMENTS: Final = 4096
+#: Each costs memory beside its bytes, until the message is whole: some 6 MiB if all are empty.
+_MAX_FRAGMENTS: Final = 65_536
 #: Arguments of both functions below that mean nothing here.
 _NOT_HERE: Final = ("strict", "disconnect_on_exception", "max_frame_size", "permessage_deflate")
 
