@@ -40,7 +40,9 @@ def names_of_class(name: str, class_: type) -> Iterator[str]:
         if callable(value):
             yield from (f"{name}.{attribute}({argument})" for argument in arguments(value))
     if "__init__" in vars(class_):
-        yield from (f"{name}({argument})" for argument in arguments(class_))
+        # Of a class with __new__, too, the signature would be that one's.
+        made_by = class_.__init__ if inspect.isfunction(class_.__init__) else class_
+        yield from (f"{name}({argument})" for argument in arguments(made_by))
 
 
 def public_names() -> Iterator[str]:

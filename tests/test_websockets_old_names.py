@@ -51,8 +51,8 @@ def test_names() -> None:
 
 def test_a_proxy_error_is_one_of_python_socks() -> None:
     """The Cython library let those of python-socks through."""
-    error = WSProxyError("refused", 403)
-    for copied in (error, pickle.loads(pickle.dumps(error))):
+    error = WSProxyError(description="refused", error_code=403)
+    for copied in (error, WSProxyError("refused", 403), pickle.loads(pickle.dumps(error))):
         assert isinstance(copied, WSProxyError) and isinstance(copied, python_socks.ProxyError)
         assert (str(copied), copied.args, copied.error_code) == ("refused", ("refused",), 403)
         assert type(copied).__name__ == "WSProxyError"

@@ -197,7 +197,7 @@ class WSProxyError(WSError):
 
     error_code: int | None
 
-    def __new__(cls, *args: Any) -> WSProxyError:
+    def __new__(cls, *args: Any, **_: Any) -> WSProxyError:
         # python-socks is imported with the first of them: it takes as long as all of picows.
         return super().__new__(_proxy_error() if cls is WSProxyError else cls, *args)
 

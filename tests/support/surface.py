@@ -289,6 +289,8 @@ class Fuzz:
                 text, value = each.name, SENSE[each.name]()
             else:
                 text, value = pool.make(live)
+            if each.name == "data" and text.startswith("huge"):
+                value = b""  # data_received() reads where it stands: no MemoryError comes before
             if each.kind is each.KEYWORD_ONLY or (
                 has_names and each.kind is not each.POSITIONAL_ONLY
             ):
