@@ -38,9 +38,14 @@ def growth_of(name: str) -> tuple[str, int] | None:
     return kind, int(number)
 
 
-def figures_of(result: Figures) -> Figures:
-    """Echoes, frames or handshakes a second, and the CPU time of one in the measured process."""
+def figures_of(result: Figures, is_relayed: bool = False) -> Figures:
+    """Echoes, frames or handshakes a second, and the CPU time of one in the measured process.
+
+    is_relayed: the rate would be that of a relay.
+    """
     count = max(result["count"], 1)
+    if is_relayed:
+        return {"cpu_us": result["cpu"] * 1e6 / count}
     return {"rate": result["count"] / result["seconds"], "cpu_us": result["cpu"] * 1e6 / count}
 
 
@@ -70,14 +75,16 @@ def client_echo(size: int, *, tls: bool = False, timed: bool = False) -> Measure
     return measure
 
 
-def client_flood(size: int) -> Measure:
+def client_flood(size: int, *, tls: bool = False) -> Measure:
     def measure(lab: Lab, subject: Subject, loop: str) -> Figures:
         options = {"work": "sink", "path": f"/flood/{size}", "loop": loop}
+        options["tls"] = lab.tls_option(tls)
         with (
             lab.partner("server") as server,
-            lab.measured(subject, "client", port=server.port, **options) as client,
+            lab.way("client", server.port, tls) as way,
+            lab.measured(subject, "client", port=way.port, **options) as client,
         ):
-            return figures_of(client.ask(lab.go, lab.seconds_max))
+            return figures_of(client.ask(lab.go, lab.seconds_max), tls)
 
     return measure
 
@@ -94,25 +101,34 @@ def client_burst(frames: int) -> Measure:
     return measure
 
 
-def client_handshake(lab: Lab, subject: Subject, loop: str) -> Figures:
-    options = {"work": "handshake", "path": "/echo", "connections": 8, "loop": loop}
-    with (
-        lab.partner("server") as server,
-        lab.measured(subject, "client", port=server.port, **options) as client,
-    ):
-        return figures_of(client.ask(lab.go, lab.seconds_max))
+def client_handshake(*, tls: bool = False) -> Measure:
+    def measure(lab: Lab, subject: Subject, loop: str) -> Figures:
+        options = {"work": "handshake", "path": "/echo", "connections": 8, "loop": loop}
+        options["tls"] = lab.tls_option(tls)
+        with (
+            lab.partner("server") as server,
+            lab.way("client", server.port, tls) as way,
+            lab.measured(subject, "client", port=way.port, **options) as client,
+        ):
+            return figures_of(client.ask(lab.go, lab.seconds_max), tls)
+
+    return measure
 
 
-def server_echo(connections: int, *, timed: bool = False) -> Measure:
+def server_echo(connections: int, *, timed: bool = False, tls: bool = False) -> Measure:
     def measure(lab: Lab, subject: Subject, loop: str) -> Figures:
         number = lab.scaled(connections)
-        with lab.measured(subject, "server", work="echo", loop=loop) as server:
+        measured = {"work": "echo", "loop": loop, "tls": lab.tls_option(tls)}
+        with (
+            lab.measured(subject, "server", **measured) as server,
+            lab.way("server", server.port, tls) as way,
+        ):
             options = {"work": "echo", "path": "/echo", "connections": number, "timed": int(timed)}
-            with lab.partner("client", apart=timed, port=server.port, **options) as client:
+            with lab.partner("client", apart=timed, port=way.port, **options) as client:
                 before = server.ask("mark")
                 result = client.ask(lab.go, lab.seconds_max)
                 result["cpu"] = server.ask("mark")["cpu"] - before["cpu"]
-        return latency_of(result) if timed else figures_of(result)
+        return latency_of(result) if timed else figures_of(result, tls)
 
     return measure
 
@@ -152,16 +168,23 @@ def server_flood(size: int) -> Measure:
     return measure
 
 
-def server_handshake(lab: Lab, subject: Subject, loop: str) -> Figures:
-    with lab.measured(subject, "server", work="idle", loop=loop) as server:
-        with lab.partner("client", work="echo", path="/echo", port=server.port):
-            pass  # the first one pays for what has been put off
-        options = {"work": "handshake", "path": "/echo", "connections": 16}
-        with lab.partner("client", port=server.port, **options) as client:
-            before = server.ask("mark")
-            result = client.ask(lab.go, lab.seconds_max)
-            result["cpu"] = server.ask("mark")["cpu"] - before["cpu"]
-            return figures_of(result)
+def server_handshake(*, tls: bool = False) -> Measure:
+    def measure(lab: Lab, subject: Subject, loop: str) -> Figures:
+        measured = {"work": "idle", "loop": loop, "tls": lab.tls_option(tls)}
+        with (
+            lab.measured(subject, "server", **measured) as server,
+            lab.way("server", server.port, tls) as way,
+        ):
+            with lab.partner("client", work="echo", path="/echo", port=way.port):
+                pass  # the first one pays for what has been put off
+            options = {"work": "handshake", "path": "/echo", "connections": 16}
+            with lab.partner("client", port=way.port, **options) as client:
+                before = server.ask("mark")
+                result = client.ask(lab.go, lab.seconds_max)
+                result["cpu"] = server.ask("mark")["cpu"] - before["cpu"]
+                return figures_of(result, tls)
+
+    return measure
 
 
 def idle_memory(*, tls: bool) -> Measure:
@@ -187,16 +210,22 @@ def idle_memory(*, tls: bool) -> Measure:
     return measure
 
 
-def broadcast(receivers: int) -> Measure:
+def broadcast(receivers: int, *, tls: bool = False) -> Measure:
     """256 bytes to each, again when all have them. `call_us` is the sender's call alone."""
 
     def measure(lab: Lab, subject: Subject, loop: str) -> Figures:
         number = lab.scaled(receivers)
-        with lab.measured(subject, "server", work="broadcast", loop=loop) as server:
+        measured = {"work": "broadcast", "loop": loop, "tls": lab.tls_option(tls)}
+        with (
+            lab.measured(subject, "server", **measured) as server,
+            lab.way("server", server.port, tls) as way,
+        ):
             options = {"work": "members", "path": "/broadcast/256", "connections": number}
-            with lab.partner("client", port=server.port, **options):
+            with lab.partner("client", port=way.port, **options):
                 result = server.ask(f"broadcast {lab.seconds} 0", lab.seconds_max)
-        return figures_of(result) | {"call_us": result["calls"] * 1e6 / max(result["count"], 1)}
+        return figures_of(result, tls) | {
+            "call_us": result["calls"] * 1e6 / max(result["count"], 1)
+        }
 
     return measure
 

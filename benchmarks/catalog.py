@@ -21,11 +21,10 @@ from .cases import (
     server_pipelined,
     slow_consumer,
 )
-from .counted import counted_cases
+from .counted import LIBRARIES, counted_cases
 from .messages import message_cases
 
 ECHO_SIZES = [32, 256, 8192, 100_000, 2_000_000]
-LIBRARIES = frozenset({"ours", "picows", "websockets", "aiohttp"})
 
 
 def all_cases() -> list[Case]:
@@ -49,14 +48,19 @@ def all_cases() -> list[Case]:
     cases += [Case(f"flood-client-{size}", client_flood(size)) for size in (32, 1024)]
     cases += [Case(f"flood-server-{size}", server_flood(size)) for size in (32, 1024)]
     cases += [
-        Case("handshake-client", client_handshake, LIBRARIES),
-        Case("handshake-server", server_handshake),
+        Case("handshake-client", client_handshake(), LIBRARIES),
+        Case("handshake-server", server_handshake()),
         Case("memory-tcp", idle_memory(tls=False)),
         Case("memory-tls", idle_memory(tls=True), LIBRARIES),
     ]
     cases += [Case(f"broadcast-{number}", broadcast(number)) for number in (1, 100, 1000, 5000)]
     cases += [
         *message_cases(),
+        Case("echo-server-tls-64", server_echo(64, tls=True), LIBRARIES),
+        Case("flood-client-tls-32", client_flood(32, tls=True), LIBRARIES),
+        Case("handshake-client-tls", client_handshake(tls=True), LIBRARIES),
+        Case("handshake-server-tls", server_handshake(tls=True), LIBRARIES),
+        Case("broadcast-tls-1000", broadcast(1000, tls=True), LIBRARIES),
         Case("slow-consumer", slow_consumer),
         Case("import", import_time, LIBRARIES, has_loop=False),
         *counted_cases(),

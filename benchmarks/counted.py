@@ -69,12 +69,13 @@ Work = Callable[[Lab, Subject, str, int, list[str]], None]
 """Runs a subject behind a command for so many frames."""
 
 
-def client_work(work: str) -> Work:
+def client_work(work: str, *, tls: bool = False) -> Work:
     def run(lab: Lab, subject: Subject, loop: str, count: int, wrap: list[str]) -> None:
         path = "/echo" if work == "echo" else "/flood/32"
         options = {"work": work, "path": path, "size": 256, "loop": loop}
+        options["tls"] = lab.tls_option(tls)
         with (
-            lab.partner("server") as server,
+            lab.tls_partner("server", 256) if tls else lab.partner("server") as server,
             lab.measured(subject, "client", wrap, port=server.port, **options) as client,
         ):
             client.ask(f"go 0 {count}", 600)
@@ -149,6 +150,7 @@ def counted_flood(watcher: Watcher, figure: str, frames: tuple[int, int]) -> Mea
     return measure
 
 
+LIBRARIES = frozenset({"ours", "picows", "websockets", "aiohttp"})
 ECHOES = (300, 2300)
 FRAMES = (4000, 24_000)
 
@@ -164,6 +166,8 @@ def counted_cases() -> list[Case]:
         "allocations-echo-server": counted(MEMCHECK, server_work("echo"), ECHOES),
         "calls-echo-client": counted(STRACE, client_work("echo"), ECHOES),
         "calls-echo-server": counted(STRACE, server_work("echo"), ECHOES),
+        "instructions-echo-client-tls": counted(CALLGRIND, client_work("echo", tls=True), ECHOES),
+        "calls-echo-client-tls": counted(STRACE, client_work("echo", tls=True), ECHOES),
     }
     for name, coalesce in ("at-once", False), ("coalesced", True):
         work = pipelined_work(coalesce=coalesce)
@@ -173,6 +177,7 @@ def counted_cases() -> list[Case]:
         Case(
             name,
             measure,
+            *([LIBRARIES] if name.endswith("-tls") else []),
             rounds_max=1,
             program="strace" if name.startswith("calls") else "valgrind",
         )

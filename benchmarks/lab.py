@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,11 @@ def _cores() -> list[int | None]:
     if not hasattr(os, "sched_getaffinity"):
         return [None]
     return [*sorted(os.sched_getaffinity(0))]
+
+
+@dataclass(frozen=True)
+class _Port:
+    port: int
 
 
 @dataclass
@@ -69,6 +75,13 @@ class Lab:
     def tls_partner(self, role: str, argument: int, apart: bool = False) -> Process:
         command = [sys.executable, tls.__file__, role, str(self.folder), str(argument)]
         return Process(command, self._partner_core(apart))
+
+    def way(self, role: str, port: int, tls: bool) -> AbstractContextManager[Process | _Port]:
+        """Where the other end of what is measured connects, or listens for it.
+
+        role: of the measured program.
+        """
+        return self.tls_partner(f"{role}-relay", port) if tls else nullcontext(_Port(port))
 
     def tls_option(self, wanted: bool) -> str:
         return str(self.folder) if wanted else ""

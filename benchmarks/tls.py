@@ -2,13 +2,20 @@
 
 python tls.py server FOLDER SIZE         answers each message of SIZE bytes with one of that size
 python tls.py idle FOLDER PORT           opens connections when told: `open COUNT`
+python tls.py client-relay FOLDER PORT   takes TLS connections and carries them to a port without
+python tls.py server-relay FOLDER PORT   takes connections without and carries them to a TLS port
+
+A relay lets a program that knows no TLS be the other end. It takes longer than what is measured, so
+that a rate through it says nothing, but the CPU time of the measured process does.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import hashlib
+import os
 import resource
 import socket
 import ssl
@@ -93,6 +100,35 @@ def idle(folder: str, port: int) -> None:
         print("{}", flush=True)
 
 
+async def relay(folder: str, port: int, *, of_clients: bool) -> None:
+    server_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_tls.load_cert_chain(f"{folder}/server.pem")
+    client_tls = ssl.create_default_context(cafile=f"{folder}/ca.pem")
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(1 << 16):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tls = None if of_clients else client_tls
+        try:
+            there = await asyncio.open_connection("127.0.0.1", port, ssl=tls)
+        except OSError:
+            writer.close()
+            return
+        await asyncio.gather(carry(reader, there[1]), carry(there[0], writer))
+
+    tls = server_tls if of_clients else None
+    server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls, backlog=4096)
+    print(f"ready {server.sockets[0].getsockname()[1]}", flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+
+
 def make_certificate(folder: str) -> None:
     import trustme
 
@@ -103,8 +139,12 @@ def make_certificate(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "server":
-        serve(sys.argv[2], int(sys.argv[3]))
+    role, folder, number = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    if role == "server":
+        serve(folder, number)
         sys.stdin.read()
+    elif role == "idle":
+        idle(folder, number)
     else:
-        idle(sys.argv[2], int(sys.argv[3]))
+        asyncio.run(relay(folder, number, of_clients=role == "client-relay"))
+        os._exit(0)  # connections that are open have nothing to say
