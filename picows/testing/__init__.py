@@ -3,7 +3,8 @@
 `MemoryNetwork` and `memory_pair` connect real clients and servers of this library without sockets.
 `raw_server`, `open_raw` and `open_upgraded` give a `Peer`, which sends exactly the bytes or frames
 it is told to, right or wrong, and knows nothing of the library. `Recorder` is a listener that keeps
-what it saw. `wire` makes and reads the bytes of frames and opening handshakes.
+what it saw. `tls_contexts` makes certificates, and a `TlsPeer` sends TLS records as it is told.
+`wire` makes and reads the bytes of frames and opening handshakes.
 
 docs/testing.md shows how they are used, and the pytest fixtures made from them.
 """
@@ -12,6 +13,7 @@ from . import wire
 from .memory import MemoryNetwork, MemoryServer, MemoryTransport, memory_pair
 from .peers import Peer, RawServer, open_raw, open_upgraded, raw_server
 from .recorder import Recorder
+from .tls import TlsPeer, tls_contexts
 from .wire import Frame
 
 __all__ = [
@@ -22,9 +24,11 @@ __all__ = [
     "Peer",
     "RawServer",
     "Recorder",
+    "TlsPeer",
     "memory_pair",
     "open_raw",
     "open_upgraded",
     "raw_server",
+    "tls_contexts",
     "wire",
 ]

@@ -1,6 +1,6 @@
 """Thousands of connections opened at once: who gets in, what they cost, who waits meanwhile.
 
-    python tests/soak/storm.py --connections 10000 [--silent]
+    python tests/soak/storm.py --connections 10000 [--silent] [--tls]
 
 Servers (as many processes as the limit of open files wants, on one port) and processes of clients
 whose sockets all connect in the same moment. Each client asks for the upgrade as soon as it is
@@ -16,10 +16,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import resource
 import socket
+import ssl
 import statistics
 import subprocess
 import sys
@@ -39,6 +41,7 @@ from picows import (  # noqa: E402
     ws_connect,
     ws_create_server,
 )
+from picows.client.proxy_stream import SocketStream  # noqa: E402
 from picows.testing import wire  # noqa: E402
 
 PENDING_MAX = 4096
@@ -82,15 +85,27 @@ async def serve(port: int, given: argparse.Namespace) -> None:
         backlog=given.backlog,
         websocket_handshake_timeout=SECONDS_MAX,
         logger_name=quiet,
+        ssl=stacks.server_tls() if given.tls else None,
         **options,
     )
     print(server.sockets[0].getsockname()[1], flush=True)
     await line_of_stdin()
 
 
-async def attack(port: int, count: int, is_silent: bool) -> None:
-    """Open `count` connections at once. Prints how many are in, and leaves when stdin says so."""
+def client_context() -> ssl.SSLContext:
+    """The server is another process, with an authority of its own."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+async def attack(port: int, given: argparse.Namespace) -> None:
+    """Open many connections at once. Prints how many are in, and leaves when stdin says so."""
+    count: int = given.connections
+    is_silent: bool = given.silent
     loop = asyncio.get_running_loop()
+    wrap = functools.partial(client_context().wrap_bio, server_hostname="localhost")
     pushed_out = 0
     sockets = []
 
@@ -103,22 +118,13 @@ async def attack(port: int, count: int, is_silent: bool) -> None:
         if is_silent:
             loop.add_reader(sock, gone, sock)
             return True
-        await loop.sock_sendall(sock, wire.request())
-        received = b""
-        while not received.endswith(b"\r\n\r\n"):
-            received += await piece(sock)
-        assert received.startswith(b"HTTP/1.1 101 ")
-        await loop.sock_sendall(sock, HELLO)
-        received = b""
-        while len(received) < len(ECHO):
-            received += await piece(sock)
-        return received == ECHO
-
-    async def piece(sock: socket.socket) -> bytes:
-        data = await loop.sock_recv(sock, 4096)
-        if not data:
-            raise ConnectionResetError("turned away")
-        return data
+        stream = SocketStream(loop, sock)
+        if given.tls:
+            await stream.begin_tls(wrap)
+        await stream.write(wire.request())
+        assert (await stream.read_http_head()).startswith(b"HTTP/1.1 101 ")
+        await stream.write(HELLO)
+        return await stream.read_exactly(len(ECHO)) == ECHO
 
     def gone(sock: socket.socket) -> None:
         nonlocal pushed_out
@@ -183,9 +189,9 @@ async def answer(process: subprocess.Popen[str]) -> int:
 async def storm(given: argparse.Namespace, limit: int) -> bool:
     a_process_has = limit - FILES_OF_OTHERS
     count: int = given.connections
-    silent = ["--silent"] if given.silent else []
+    kind = [f"--{name}" for name in ("silent", "tls") if getattr(given, name)]
     with contextlib.ExitStack() as stack:
-        options = ["--loop", given.loop, "--backlog", given.backlog, *silent]
+        options = ["--loop", given.loop, "--backlog", given.backlog, *kind]
         servers = [spawn(stack, "--serve", 0, *options)]
         port = await answer(servers[0])
         while len(servers) * a_process_has < count:
@@ -198,8 +204,9 @@ async def storm(given: argparse.Namespace, limit: int) -> bool:
             print(f"{what}: {len(servers)} server process(es) hold {size:,} KiB", flush=True)
             return size
 
-        url = f"ws://127.0.0.1:{port}/"
-        transport, witness = await ws_connect(Witness, url)
+        url = f"{'wss' if given.tls else 'ws'}://127.0.0.1:{port}/"
+        tls = client_context() if given.tls else None
+        transport, witness = await ws_connect(Witness, url, ssl_context=tls)
         assert isinstance(witness, Witness)
         watching = asyncio.create_task(witness.watch(transport))
         await asyncio.sleep(0.5)
@@ -208,7 +215,7 @@ async def storm(given: argparse.Namespace, limit: int) -> bool:
 
         start = time.monotonic()
         shares = [count // sides + (side < count % sides) for side in range(sides)]
-        sharing = ["--attack", port, *silent, "--connections"]
+        sharing = ["--attack", port, *kind, "--connections"]
         clients = [spawn(stack, *sharing, share) for share in shares]
         inside = sum(await asyncio.gather(*(answer(client) for client in clients)))
         seconds = time.monotonic() - start
@@ -223,7 +230,7 @@ async def storm(given: argparse.Namespace, limit: int) -> bool:
         say("after they left")
         witness.report("while they left")
         watching.cancel()
-        newcomer, _ = await ws_connect(Witness, url)
+        newcomer, _ = await ws_connect(Witness, url, ssl_context=tls)
         for each in (newcomer, transport):
             each.disconnect()
             await each.wait_disconnected()
@@ -236,6 +243,7 @@ def main() -> None:
     )
     parser.add_argument("--connections", type=int, default=10_000)
     parser.add_argument("--silent", action="store_true")
+    parser.add_argument("--tls", action="store_true")
     parser.add_argument("--backlog", type=int, default=1000)
     parser.add_argument("--loop", choices=sorted(stacks.LOOPS), default="asyncio")
     parser.add_argument("--serve", type=int, metavar="PORT", help=argparse.SUPPRESS)
@@ -245,7 +253,7 @@ def main() -> None:
     if given.serve is not None:
         stacks.run(given.loop, serve(given.serve, given), 2 * SECONDS_MAX)
     elif given.attack is not None:
-        asyncio.run(attack(given.attack, given.connections, given.silent))
+        asyncio.run(attack(given.attack, given))
     elif not asyncio.run(storm(given, limit)):
         sys.exit("somebody was not served")
 
