@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import functools
 import logging
 import os
 import resource
@@ -26,6 +25,7 @@ import statistics
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,6 @@ from picows.client.proxy_stream import SocketStream  # noqa: E402
 from picows.testing import wire  # noqa: E402
 
 PENDING_MAX = 4096
-SECONDS_MAX = 120.0
 FILES_OF_OTHERS = 200
 HELLO = wire.encode(wire.Frame(wire.BINARY, b"hello, too"), wire.MASKING_KEY)
 ECHO = wire.encode(wire.Frame(wire.BINARY, b"hello, too"))
@@ -76,14 +75,14 @@ class Echo(WSListener):
 async def serve(port: int, given: argparse.Namespace) -> None:
     quiet = logging.getLogger("storm")
     quiet.setLevel(logging.CRITICAL)
-    options = {"max_pending_handshakes": PENDING_MAX} if given.silent else {}
+    options: dict[str, Any] = {"max_pending_handshakes": PENDING_MAX} if given.silent else {}
     server = await ws_create_server(
         lambda request: Echo(),
         "127.0.0.1",
         port,
         reuse_port=True,
         backlog=given.backlog,
-        websocket_handshake_timeout=SECONDS_MAX,
+        websocket_handshake_timeout=given.seconds,
         logger_name=quiet,
         ssl=stacks.server_tls() if given.tls else None,
         **options,
@@ -105,7 +104,7 @@ async def attack(port: int, given: argparse.Namespace) -> None:
     count: int = given.connections
     is_silent: bool = given.silent
     loop = asyncio.get_running_loop()
-    wrap = functools.partial(client_context().wrap_bio, server_hostname="localhost")
+    wrap = partial(client_context().wrap_bio, server_hostname="localhost")
     pushed_out = 0
     sockets = []
 
@@ -131,7 +130,7 @@ async def attack(port: int, given: argparse.Namespace) -> None:
         loop.remove_reader(sock)
         pushed_out += 1
 
-    async with asyncio.timeout(SECONDS_MAX):
+    async with asyncio.timeout(given.seconds):
         results = await asyncio.gather(*(one() for _ in range(count)), return_exceptions=True)
     if is_silent:
         seen = -1
@@ -148,7 +147,8 @@ async def attack(port: int, given: argparse.Namespace) -> None:
 class Witness(WSListener):
     """A connection beside the storm. `waits` are the seconds that each message took."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds_max: float) -> None:
+        self.seconds_max = seconds_max
         self.waits: list[float] = []
         self.echoed = asyncio.Event()
 
@@ -160,7 +160,7 @@ class Witness(WSListener):
             self.echoed.clear()
             start = time.perf_counter()
             transport.send(WSMsgType.BINARY, b"still there?")
-            async with asyncio.timeout(SECONDS_MAX):
+            async with asyncio.timeout(self.seconds_max):
                 await self.echoed.wait()
             self.waits.append(time.perf_counter() - start)
             await asyncio.sleep(0.005)
@@ -190,6 +190,7 @@ async def storm(given: argparse.Namespace, limit: int) -> bool:
     a_process_has = limit - FILES_OF_OTHERS
     count: int = given.connections
     kind = [f"--{name}" for name in ("silent", "tls") if getattr(given, name)]
+    kind += ["--seconds", str(given.seconds)]
     with contextlib.ExitStack() as stack:
         options = ["--loop", given.loop, "--backlog", given.backlog, *kind]
         servers = [spawn(stack, "--serve", 0, *options)]
@@ -206,7 +207,7 @@ async def storm(given: argparse.Namespace, limit: int) -> bool:
 
         url = f"{'wss' if given.tls else 'ws'}://127.0.0.1:{port}/"
         tls = client_context() if given.tls else None
-        transport, witness = await ws_connect(Witness, url, ssl_context=tls)
+        transport, witness = await ws_connect(partial(Witness, given.seconds), url, ssl_context=tls)
         assert isinstance(witness, Witness)
         watching = asyncio.create_task(witness.watch(transport))
         await asyncio.sleep(0.5)
@@ -230,7 +231,7 @@ async def storm(given: argparse.Namespace, limit: int) -> bool:
         say("after they left")
         witness.report("while they left")
         watching.cancel()
-        newcomer, _ = await ws_connect(Witness, url, ssl_context=tls)
+        newcomer, _ = await ws_connect(partial(Witness, given.seconds), url, ssl_context=tls)
         for each in (newcomer, transport):
             each.disconnect()
             await each.wait_disconnected()
@@ -244,6 +245,9 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=10_000)
     parser.add_argument("--silent", action="store_true")
     parser.add_argument("--tls", action="store_true")
+    parser.add_argument(
+        "--seconds", type=float, default=120, help="how long all may take to get in"
+    )
     parser.add_argument("--backlog", type=int, default=1000)
     parser.add_argument("--loop", choices=sorted(stacks.LOOPS), default="asyncio")
     parser.add_argument("--serve", type=int, metavar="PORT", help=argparse.SUPPRESS)
@@ -251,7 +255,7 @@ def main() -> None:
     given = parser.parse_args()
     limit = raise_limit()
     if given.serve is not None:
-        stacks.run(given.loop, serve(given.serve, given), 2 * SECONDS_MAX)
+        stacks.run(given.loop, serve(given.serve, given), 2 * given.seconds)
     elif given.attack is not None:
         asyncio.run(attack(given.attack, given))
     elif not asyncio.run(storm(given, limit)):
