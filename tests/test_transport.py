@@ -136,9 +136,9 @@ REFUSED: dict[str, tuple[Callable[[WSTransport], object], type[Exception], str]]
     "send_pong": (lambda t: t.send_pong("ü" * 63), ValueError, "125"),
     "no arguments": (lambda t: t.send(), TypeError, "msg_type"),
     "one argument": (lambda t: t.send(BINARY), TypeError, "message"),
-    "too many": (lambda t: t.send(BINARY, b"", 1, 0, 0, 0, 0), TypeError, "at most 6"),
+    "too many": (lambda t: t.send(BINARY, b"", *range(6)), TypeError, "at most 7"),
     "twice": (lambda t: t.send(BINARY, b"", message=b""), TypeError, "two values"),
-    "unknown": (lambda t: t.send(BINARY, b"", compress=1), TypeError, "compress"),
+    "unknown": (lambda t: t.send(BINARY, b"", rsv4=1), TypeError, "rsv4"),
 }
 
 

@@ -193,6 +193,8 @@ async def _open_socks_tunnel(stream: ProxyStream, proxy: WSParsedURL, host: str,
     )
     try:
         await socks.connect(host, port, timeout=_SECONDS_UNTIL_NEVER)
+    except WSProxyError:  # of our stream; it is one of python-socks, too
+        raise
     except ProxyError as error:
         raise WSProxyError(f"the SOCKS proxy refused: {error}", error.error_code) from error
     except ValueError as error:  # of a codec, for a name that is none

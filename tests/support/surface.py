@@ -81,7 +81,7 @@ class Listener(WSListener):
             self.world.inside(frame)
 
 
-class Mailbox(_native.MessageListener):
+class Mailbox(_native.AsgiListener):
     """A connection whose user takes messages, with what a task that waits for one consists of."""
 
     def parts(self) -> list[Any]:

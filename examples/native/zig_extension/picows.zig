@@ -110,7 +110,7 @@ pub fn declareGilNotUsed(module: *PyObject) void {
 pub fn import() ?*const Api {
     const found = PyCapsule_Import("picows._native._C_API", 0) orelse return null;
     const api: *const Api = @ptrCast(@alignCast(found));
-    if (api.version == 1 and api.size >= @sizeOf(Api)) return api;
-    _ = PyErr_Format(PyExc_ImportError, "this module needs version 1 of picows' C API, not %d", api.version);
+    if (api.version == 2 and api.size >= @sizeOf(Api)) return api;
+    _ = PyErr_Format(PyExc_ImportError, "this module needs version 2 of picows' C API, not %d", api.version);
     return null;
 }
