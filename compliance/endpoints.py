@@ -25,8 +25,7 @@ from picows import (
 FRAME_SIZE_MAX = 16 * 1024 * 1024
 #: Everything is compressed, and each side gets as large a window as it asks for: cases 12 and 13.
 DEFLATE = WSPermessageDeflate(server_max_window_bits=15, client_max_window_bits=15, threshold=0)
-#: The slowest case takes seconds, on a busy machine minutes; the suite itself gives up on most after
-#: one.
+#: The slowest case takes seconds, on a busy machine minutes.
 CASE_SECONDS_MAX = 600
 
 
