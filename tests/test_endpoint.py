@@ -308,8 +308,8 @@ async def test_the_options_are_those_of_a_server() -> None:
     host = Host(max_frame_size=10, logger_name="mine")
     received = wire.request() + encoded(Frame(BINARY, bytes(11)))
     connection = host.endpoint.attach_socket(transport, received=received)
-    await connection.wait_disconnected()
     assert connection.close_handshake.sent.code == 1009
     theirs.close()
+    await connection.wait_disconnected()
     assert isinstance(host.endpoint, WSEndpoint)
     assert WSEndpoint.__module__ == "picows"
