@@ -24,9 +24,9 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="run is for Linu
 
 FOLDER = Path(__file__).parents[1] / "examples/deployment"
 #: Shorter than those of the configurations, so that the tests need not wait for a minute.
-TIMEOUT = "2s"
-PINGS = ["--option", "enable_auto_ping=True", "--option", "auto_ping_idle_timeout=0.8"]
-PINGS += ["--option", "auto_ping_reply_timeout=0.8"]
+TIMEOUT = "3s"
+PINGS = ["--option", "enable_auto_ping=True", "--option", "auto_ping_idle_timeout=0.5"]
+PINGS += ["--option", "auto_ping_reply_timeout=30"]
 
 
 class Proxy(Server):
@@ -129,7 +129,7 @@ async def test_pings_keep_a_connection_longer_than_the_timeout(name: str, tmp_pa
         url = f"ws://127.0.0.1:{here.proxy.port}/"
         _, client = await ws_connect(Pinged, url, enable_auto_pong=False)
         assert isinstance(client, Pinged)
-        await client.until(lambda: sum(frame.opcode == PING for frame in client.frames) >= 6)
+        await client.until(lambda: sum(frame.opcode == PING for frame in client.frames) >= 8)
         assert await echoes(client)
 
 

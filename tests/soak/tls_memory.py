@@ -30,6 +30,8 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect, ws_c
 
 MESSAGE = os.urandom(1_000_000)
 FRAME_SIZE_MAX = 4 << 20
+#: `use_aiofastnet` for each.
+TRANSPORTS = {"own": None, "loop": False, "aiofastnet": True}
 
 
 def resident_kib(pid: int | str = "self") -> int:
@@ -69,7 +71,7 @@ class Client(Quiet):
 def options(arguments: argparse.Namespace) -> dict[str, Any]:
     given: dict[str, Any] = {
         "max_frame_size": FRAME_SIZE_MAX,
-        "use_aiofastnet": arguments.transport == "aiofastnet",
+        "use_aiofastnet": TRANSPORTS[arguments.transport],
     }
     if arguments.bio_size:
         given["ssl_incoming_bio_size"] = given["ssl_outgoing_bio_size"] = arguments.bio_size
@@ -149,7 +151,7 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=40)
     parser.add_argument("--bio-size", type=int, help="aiofastnet's buffers of a connection, bytes")
-    parser.add_argument("--transport", choices=["aiofastnet", "own"], default="aiofastnet")
+    parser.add_argument("--transport", choices=list(TRANSPORTS), default="aiofastnet")
     parser.add_argument("--serve", metavar="CERTIFICATE", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
