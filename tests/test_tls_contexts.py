@@ -259,7 +259,8 @@ def test_a_python_that_has_openssl_inside(way: str) -> None:
 
 
 INSIDE = """
-import asyncio, sys, _ssl, _socket
+import asyncio, sys, _ssl
+from picows import _native
 from support.tls_engines import engine_of
 from support.tls_servers import Echo, client_context, server_context
 from picows import WSMsgType, ws_connect
@@ -269,7 +270,7 @@ way = sys.argv[1]
 if way == "no file":
     del _ssl.__file__
 else:
-    _ssl.__file__ = {"another file": _socket.__file__}.get(way, "/nowhere/_ssl.so")
+    _ssl.__file__ = {"another file": _native.__file__}.get(way, "/nowhere/_ssl.so")
 
 async def main():
     async with serving(lambda _: Echo(), ssl=server_context()) as port:

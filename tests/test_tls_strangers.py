@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import re
 import ssl
 from typing import Any
 
@@ -132,7 +133,8 @@ def test_a_record_that_was_tampered_with(loop: str, role: str, own_engine: str) 
         assert listener.frames == [Frame(wire.TEXT, b"hi")]
         info = listener.transport.disconnect_info
         assert isinstance(info.exception, ssl.SSLError), info
-        assert "BAD" in str(info.exception) or "bad" in str(info.exception)
+        # OpenSSL 3.6 no longer tells a bad MAC from what else is wrong with a record.
+        assert re.search("BAD|bad|RECORD_LAYER_FAILURE", str(info.exception))
 
     stacks.run(loop, main())
 
