@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 import re
+import socket
 import ssl
 from typing import Any
 
