@@ -45,6 +45,55 @@ def context_of(version: ssl.TLSVersion) -> ssl.SSLContext:
     return context
 
 
+def test_a_stricter_context_resumes_nothing_that_was_checked_less(own_engine: str) -> None:
+    """A session of a server that nobody had checked let an untrusted one through."""
+
+    async def main() -> None:
+        server, port = await listening(lambda _: Echo(), ssl=server_context())
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # it trusts nobody
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        assert [await reused(port, context) for _ in range(2)] == [False, True]
+        context.verify_mode = ssl.CERT_REQUIRED
+        with pytest.raises(ssl.SSLCertVerificationError, match="verify failed"):
+            await reused(port, context)
+        context = client_context()
+        context.check_hostname = False
+        other: Any = {"server_hostname": "other.example"}
+        assert [await reused(port, context, **other) for _ in range(2)] == [False, True]
+        context.check_hostname = True
+        with pytest.raises(ssl.SSLCertVerificationError, match=r"[Hh]ostname"):
+            await reused(port, context, **other)
+        await ended(server)
+
+    stacks.run("asyncio", main())
+
+
+def test_a_context_that_becomes_stricter_meanwhile(own_engine: str) -> None:
+    """The session of a handshake that checked nothing is not kept for those that check."""
+
+    async def main() -> None:
+        server, port = await listening(lambda _: Echo(), ssl=server_context())
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+
+        class Tightens(Recorder):
+            def on_ws_connected(self, transport: Any) -> None:
+                super().on_ws_connected(transport)
+                context.verify_mode = ssl.CERT_REQUIRED
+
+        options: Any = {"ssl_context": context, "reuse_tls_sessions": True}
+        transport, _ = await ws_connect(Tightens, f"wss://localhost:{port}/", **options)
+        transport.disconnect()
+        await transport.wait_disconnected()
+        with pytest.raises(ssl.SSLCertVerificationError, match="verify failed"):
+            await reused(port, context)
+        await ended(server)
+
+    stacks.run("asyncio", main())
+
+
 @both_loops
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_connection_resumes_the_session_before_it(

@@ -225,10 +225,11 @@ async def ws_connect(
         key = base64.b64encode(os.urandom(16))
         request, request_bytes = build_request(hop.url, key.decode(), [*hop.extra_headers, *offer])
         endpoint = Endpoint(*shared, takes_handshake, request, request_bytes, key)
+        session_key = tls.session_key(hop.url)
         try:
             protocol = await _open(through, dialer, endpoint, hop, tls, seconds_max)
             transport, listener = await _upgraded(protocol)
-            tls.keep_session(hop.url, transport)
+            tls.keep_session(hop.url, transport, session_key)
             return transport, cast(_Listener, listener)
         except WSInvalidStatusError as error:
             if max_redirects <= 0 or not is_redirect(error):

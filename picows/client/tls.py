@@ -54,20 +54,35 @@ class Tls:
             "server_side": False,
             "server_hostname": options["server_hostname"] or None,
         }
-        if self.reuses_sessions and (session := sessions.take(self._session_key(url))):
+        key = self.session_key(url)
+        if key is not None and (session := sessions.take(key)):
             given["session"] = session
         wrap = functools.partial(self.client_context().wrap_bio, **given)
         return wrap, seconds, options.get("ssl_shutdown_timeout") or SHUTDOWN_SECONDS
 
-    def keep_session(self, url: WSParsedURL, transport: WSTransport) -> None:
-        """Keep the session of an open connection for the next one."""
-        info = transport.underlying_transport.get_extra_info
-        if self.reuses_sessions and url.is_secure and info("picows.tls"):
-            sessions.keep(self._session_key(url), info("ssl_object").session)
+    def keep_session(
+        self, url: WSParsedURL, transport: WSTransport, key: tuple[Any, ...] | None
+    ) -> None:
+        """Keep the session of an open connection for the next one.
 
-    def _session_key(self, url: WSParsedURL) -> tuple[Any, ...]:
+        key: `session_key(url)` from before the handshake. The session is not kept if the context
+            was changed since, as nobody knows then what was checked.
+        """
+        info = transport.underlying_transport.get_extra_info
+        if key is not None and key == self.session_key(url) and info("picows.tls"):
+            sessions.keep(key, info("ssl_object").session)
+
+    def session_key(self, url: WSParsedURL) -> tuple[Any, ...] | None:
+        """Whose sessions a connection may resume; None if none at all.
+
+        What the context checks belongs to it: a resumed handshake does not check a certificate.
+        """
+        if not (self.reuses_sessions and url.is_secure):
+            return None
         name = self.client_options(url.host)["server_hostname"]
-        return self.client_context(), name, url.host, url.port
+        context = self.client_context()
+        checks = context.verify_mode, context.check_hostname, context.verify_flags
+        return context, checks, name, url.host, url.port
 
     def client_context(self) -> ssl.SSLContext:
         if self.context is not None:
